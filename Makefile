@@ -1,0 +1,97 @@
+# LearnFlow. `make help` lists what can be done; every target does its own set-up.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+PORT     ?= 8000
+DATA_DIR ?= data
+FILE     ?= samples/oulad-aaa-sample.csv
+ARGS     ?=
+
+BIN := .venv/bin
+UV_VERSION := 0.13.8
+UV_VENV := .cache/uv-$(UV_VERSION)
+# A uv of our own pinned version, unless the caller names one: UV=/path/to/uv
+UV ?= $(UV_VENV)/bin/uv
+# Never fetch an interpreter: the one that is here is the one that is used.
+export UV_PYTHON_DOWNLOADS := never
+export UV_NO_PROGRESS := 1
+
+# The first interpreter that answers and is new enough; override with PYTHON=...
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
+
+.PHONY: help run demo import test check lint types imports format schemas openapi lock bench clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  Settings: PORT=$(PORT) DATA_DIR=$(DATA_DIR) FILE=$(FILE) ARGS=... PYTHON=$(PYTHON)"
+
+run: .venv/.runtime ## serve the embedded default on http://127.0.0.1:$(PORT), data in DATA_DIR
+	@exec $(BIN)/learnflow up --port $(PORT) --data-dir $(DATA_DIR)
+
+demo: .venv/.runtime ## a minute's tour: a temporary service, real history imported, a learner's status
+	@exec $(BIN)/learnflow demo --file $(FILE)
+
+test: .venv/.dev ## every test (ARGS="-k name" narrows)
+	@exec $(BIN)/pytest $(ARGS)
+
+check: lint types imports ## style, types, room rules, unused dependencies
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.dev
+	$(BIN)/mypy
+
+imports: .venv/.dev
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+format: .venv/.dev ## rewrite the code in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schemas: .venv/.runtime ## export the event schemas and API descriptions (refuses a breaking change)
+	$(BIN)/learnflow contracts export
+
+lock: $(UV) ## pin the dependencies of pyproject.toml anew, with hashes
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/runtime.txt
+	printf 'hatchling\neditables\n' | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c requirements/runtime.txt - -o requirements/build.txt
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra dev -c requirements/runtime.txt -c requirements/build.txt pyproject.toml -o requirements/dev.txt
+
+bench: .venv/.dev ## measure on this machine (see bench/README.md)
+	$(BIN)/python -m bench.embedded $(ARGS)
+
+clean: ## forget what set-up made (data stays)
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(UV_VENV)/bin/uv:
+	@test -n "$(PYTHON)" || { echo "LearnFlow needs Python 3.11 or newer; none of python3.11, python3.12, python3.13, python3 answers as such. Name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Setting up uv $(UV_VERSION) with $(PYTHON) ..."
+	@rm -rf $(UV_VENV) && $(PYTHON) -m venv $(UV_VENV) || { echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu install its venv package (python3-venv)." >&2; exit 1; }
+	@$(UV_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+
+.venv/pyvenv.cfg: | $(UV)
+	@$(UV) venv --quiet --python $(PYTHON) .venv
+
+# The package itself goes in as an editable folder; its build backend is pinned with the rest.
+define install
+	@echo "Installing $(1) into .venv ..."
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes $(2)
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+endef
+
+.venv/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml | $(UV) .venv/pyvenv.cfg
+	@test ! -e .venv/.dev || test .venv/.dev -nt pyproject.toml || rm -f .venv/.dev
+	@if test -e .venv/.dev; then touch $@; else $(MAKE) --no-print-directory .runtime-only; fi
+
+.PHONY: .runtime-only
+.runtime-only:
+	$(call install,LearnFlow,requirements/runtime.txt requirements/build.txt)
+	@touch .venv/.runtime
+
+.venv/.dev: requirements/dev.txt pyproject.toml | $(UV) .venv/pyvenv.cfg
+	$(call install,LearnFlow and its tools,requirements/dev.txt)
+	@touch .venv/.dev .venv/.runtime

@@ -1,0 +1,1 @@
+"""The POST endpoints: they append an event, and do nothing else."""

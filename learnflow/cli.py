@@ -1,0 +1,78 @@
+"""The `learnflow` command."""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from learnflow.services import Service
+from learnflow.serving import CannotListen, configure_logging, serve
+from learnflow.settings import Settings
+from sidecar.errors import SidecarError
+
+main = typer.Typer(
+    name="learnflow",
+    help="Event-sourced lessons and progress: serve, import history, look after the log and its projections.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+errors = Console(stderr=True, soft_wrap=True, highlight=False)
+output = Console(soft_wrap=True, highlight=False)
+
+
+@main.callback(invoke_without_command=True)
+def root(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and end.", is_eager=True)] = False,
+) -> None:
+    """Run before every command."""
+    if show_version:
+        output.print(f"learnflow {version('learnflow')}")
+        raise typer.Exit
+
+
+@main.command()
+def up(
+    port: Annotated[int | None, typer.Option(help="To listen on; 0 takes a free one.", show_default="8000")] = None,
+    host: Annotated[str | None, typer.Option(help="To listen on.", show_default="127.0.0.1")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where log and projections are kept.", show_default="data")
+    ] = None,
+) -> None:
+    """Serve everything in one process, over one durable file: course-agent, user-progress and projector.
+
+    Settings not given here come from LEARNFLOW_PORT, LEARNFLOW_HOST, LEARNFLOW_DATA_DIR and the like.
+
+    Example: `learnflow up --port 8000 --data-dir data`
+    """
+    given = {"port": port, "host": host, "data_dir": data_dir}
+    settings = settings_from({name: value for name, value in given.items() if value is not None})
+    configure_logging(settings)
+    try:
+        serve(list(Service), settings, lambda url: _welcome(url, settings))
+    except (CannotListen, SidecarError) as error:
+        fail(str(error))
+
+
+def settings_from(given: dict[str, object]) -> Settings:
+    """Settings from the environment, overridden by what was given; ends the program where they are not valid."""
+    try:
+        return Settings.model_validate({**Settings().model_dump(), **given})
+    except ValidationError as invalid:
+        faults = [f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in invalid.errors()]
+        fail(f"settings: {'; '.join(faults)}")
+
+
+def fail(message: str) -> NoReturn:
+    """End the program with one line on stderr and status 1."""
+    errors.print(f"learnflow: {message}", style="red", markup=False)
+    raise typer.Exit(1)
+
+
+def _welcome(url: str, settings: Settings) -> None:
+    output.print(
+        f"LearnFlow serves on {url} (API description: {url}/docs). Data in {settings.data_dir}. Ctrl-C ends it."
+    )

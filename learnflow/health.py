@@ -1,0 +1,68 @@
+"""GET /healthz and GET /readyz."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from sidecar.errors import SidecarError
+
+CHECK_SECONDS: Final = 2.0
+
+Check = Callable[[], Awaitable[str | None]]
+"""Says what is amiss, in a sentence; `None` for nothing. A `SidecarError` counts as its own text."""
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: str = "alive"
+
+
+class Readiness(BaseModel):
+    """Whether the service can do its work now."""
+
+    ready: bool
+    waiting_for: Annotated[dict[str, str], Field(description="What is amiss, by part; empty when ready.")]
+
+
+def health_router(checks: Mapping[str, Check]) -> APIRouter:
+    """The endpoints for whoever runs the service.
+
+    Args:
+        checks: by the name of the part that each looks at.
+    """
+    router = APIRouter(tags=["health"])
+
+    @router.get("/healthz", operation_id="getHealth", summary="Alive: the process answers")
+    async def healthz() -> Alive:
+        """Answer; it says nothing about log or state store, so that an outage of theirs restarts nobody."""
+        return Alive()
+
+    @router.get(
+        "/readyz",
+        operation_id="getReadiness",
+        summary="Ready: what the service needs is there",
+        responses={503: {"model": Readiness, "description": "Not ready; `waiting_for` says what is amiss."}},
+    )
+    async def readyz(response: Response) -> Readiness:
+        """Look at everything the service needs, and name what is amiss."""
+        found = await asyncio.gather(*(_look(check) for check in checks.values()))
+        waiting_for = {name: amiss for name, amiss in zip(checks, found, strict=True) if amiss is not None}
+        if waiting_for:
+            response.status_code = 503
+        return Readiness(ready=not waiting_for, waiting_for=waiting_for)
+
+    return router
+
+
+async def _look(check: Check) -> str | None:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            return await check()
+    except TimeoutError:
+        return f"no answer within {CHECK_SECONDS:g} s"
+    except SidecarError as error:
+        return str(error)

@@ -1,0 +1,110 @@
+"""Running services as a process: one event loop, one server, a clean end."""
+
+import asyncio
+import logging
+import socket
+import sys
+from collections.abc import Callable, Collection
+
+import uvicorn
+from typing_extensions import override
+
+from learnflow.services import Service, build
+from learnflow.settings import Settings
+from learnflow.sidecar import open_embedded
+from sidecar.errors import SidecarError
+
+
+class CannotListen(Exception):
+    """The address is taken or not ours.
+
+    Attributes:
+        host: of the address.
+        port: of the address.
+    """
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(f"can't listen on {host}:{port}: {reason}")
+        self.host = host
+        self.port = port
+
+
+def serve(services: Collection[Service], settings: Settings, on_ready: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; requests under way are answered, what was accepted is durable.
+
+    Args:
+        services: which ones.
+        settings: how.
+        on_ready: told the base URL once requests are taken.
+
+    Raises:
+        CannotListen: the address is not to be had; nothing was opened.
+        SidecarError: the data folder can't be used.
+    """
+    with _listen(settings) as listener:
+        asyncio.run(_serve(services, settings, listener, on_ready))
+
+
+def main(services: Collection[Service]) -> None:
+    """Serve as a program: settings from the environment, errors in one line, exit status 1 on error."""
+    settings = Settings()
+    configure_logging(settings)
+    try:
+        serve(services, settings, lambda url: print(f"{', '.join(services)} on {url}", flush=True))  # noqa: T201
+    except (CannotListen, SidecarError) as error:
+        sys.exit(f"learnflow: {error}")
+
+
+def configure_logging(settings: Settings) -> None:
+    """Send the program's log to stderr, a line a record."""
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise CannotListen(settings.host, settings.port, error.strerror or str(error)) from error
+    return listener
+
+
+async def _serve(
+    services: Collection[Service], settings: Settings, listener: socket.socket, on_ready: Callable[[str], None]
+) -> None:
+    async with open_embedded(settings) as sidecar:
+        config = uvicorn.Config(
+            build(services, sidecar, settings),
+            lifespan="on",
+            access_log=False,
+            log_config=None,
+            timeout_graceful_shutdown=10,
+        )
+        server = _Server(config, lambda: on_ready(_url(listener)))
+        await server.serve(sockets=[listener])
+
+
+def _url(listener: socket.socket) -> str:
+    host, port, *_ = listener.getsockname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _Server(uvicorn.Server):
+    """Tells when it takes requests."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if not self.should_exit:
+            self._on_started()

@@ -1,0 +1,92 @@
+"""Why a projector refuses to go on; each says what an operator can do.
+
+ProjectorError
+├── LogMismatch            the documents were folded from another log
+├── HistoryGone            the log no longer has records that were never folded
+├── CheckpointBeyondLog    more was accounted for than the log ever had
+├── ForeignFold            the generation belongs to another version of the folds
+├── AccountsBroken         the store lacks a document that must be there
+├── HoleUnread             the log did not say what is in a hole
+└── FoldFault              a fold raised: the event is parked, the fold has a fault
+"""
+
+
+class ProjectorError(Exception):
+    """Base of all errors of this room."""
+
+
+class LogMismatch(ProjectorError):
+    """The log is not the one that the documents were folded from: a topic made anew, or another database."""
+
+    def __init__(self, *, expected: str, found: str) -> None:
+        super().__init__(
+            f"the documents were folded from log {expected}, but this is log {found}: nothing is folded until somebody"
+            " has put back the right log or the right documents, or begins with an empty state store"
+        )
+        self.expected = expected
+        self.found = found
+
+
+class HistoryGone(ProjectorError):
+    """Records were removed from the log before they were folded."""
+
+    def __init__(self, *, partition: int, wanted: int, start: int) -> None:
+        super().__init__(
+            f"partition {partition} of the log begins at offset {start}, but offset {wanted} was never folded:"
+            " its history is gone (was the topic's retention changed?)"
+        )
+        self.partition = partition
+        self.wanted = wanted
+        self.start = start
+
+
+class CheckpointBeyondLog(ProjectorError):
+    """The documents account for more than the log has: the log was restored to an older copy."""
+
+    def __init__(self, *, partition: int, checkpoint: int, end: int) -> None:
+        super().__init__(
+            f"partition {partition} is accounted for up to offset {checkpoint}, but the log ends before {end}:"
+            " the log was cut or restored; nothing is taken for already applied"
+        )
+        self.partition = partition
+        self.checkpoint = checkpoint
+        self.end = end
+
+
+class ForeignFold(ProjectorError):
+    """The active generation was built by another version of the folds."""
+
+    def __init__(self, *, generation: int, theirs: str, ours: str) -> None:
+        super().__init__(
+            f"generation {generation} belongs to fold version {theirs}, this projector folds version {ours}:"
+            " build a generation of this version first"
+        )
+        self.generation = generation
+        self.theirs = theirs
+        self.ours = ours
+
+
+class AccountsBroken(ProjectorError):
+    """The store lacks a document without which nothing can be accounted for."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"document {key} is missing from the state store")
+        self.key = key
+
+
+class HoleUnread(ProjectorError):
+    """Offsets are missing from the delivery, and the log does not tell yet what they hold."""
+
+    def __init__(self, *, partition: int, first: int) -> None:
+        super().__init__(f"partition {partition}: offset {first} was not delivered, and the log does not reach it yet")
+        self.partition = partition
+        self.first = first
+
+
+class FoldFault(ProjectorError):
+    """A fold raised on an event, which it must never do."""
+
+    def __init__(self, *, offset: int, cause: Exception) -> None:
+        super().__init__(f"offset {offset}: {type(cause).__name__}: {cause}")
+        self.offset = offset
+        self.cause = cause

@@ -1,0 +1,181 @@
+"""The fold of a piece of one partition: every offset gets its effect and its place in the accounts."""
+
+import base64
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from events.contracts import LessonRequested
+from projector import learner_fold
+from projector.errors import AccountsBroken, FoldFault
+from projector.pieces import Happened, Item, Missing, Refused, item_keys
+from projector.workspace import Workspace
+from read_models import keys
+from read_models.documents import (
+    CATALOGUE_PAGE,
+    CatalogueEntry,
+    CataloguePage,
+    ElementDocument,
+    LessonDocument,
+    LessonSummary,
+    ParkedDocument,
+    ParkedEventDocument,
+    PartitionDocument,
+    Position,
+)
+
+FOLD_VERSION: Final = "1"
+"""Names what the folds make of the log: another version, another generation."""
+PARKED_INLINE_BYTES: Final = 1024 * 1024
+"""A larger value is not kept a second time; its parked document tells where in the log it is."""
+
+
+def needed_keys(workspace: Workspace, generation: int, partition: int, items: Sequence[Item]) -> set[str]:
+    """The keys that folding `items` will ask for and that are not known yet.
+
+    Some are only told by documents: ask again after loading, until nothing is needed.
+    """
+    partition_key = keys.partition(generation, partition)
+    wanted = {partition_key}
+    for item in items:
+        wanted.update(item_keys(generation, item))
+    unknown = workspace.unknown(wanted)
+    if partition_key in unknown:
+        return unknown
+    accounts = _accounts(workspace, partition_key)
+    for item in items:
+        if isinstance(item, Happened):
+            if learner_fold.head_key(generation, item.event) not in unknown:
+                wanted.update(learner_fold.split_keys(workspace, generation, item.event))
+            if isinstance(item.event.data, LessonRequested):
+                wanted.add(keys.catalogue(generation, partition, accounts.catalogue // CATALOGUE_PAGE))
+    return workspace.unknown(wanted)
+
+
+def fold(workspace: Workspace, generation: int, partition: int, items: Iterable[Item]) -> PartitionDocument:
+    """Fold items, which follow the partition's checkpoint without a gap, into the workspace.
+
+    Returns:
+        The partition's accounts after it.
+
+    Raises:
+        FoldFault: a fold raised; the workspace is of no use any more.
+        AccountsBroken: the partition has no document.
+    """
+    partition_key = keys.partition(generation, partition)
+    accounts = _accounts(workspace, partition_key)
+    workspace.touch(partition_key)
+    for item in items:
+        match item:
+            case Missing(first=first, last=last):
+                accounts.missing += last - first + 1
+                accounts.checkpoint = last
+            case Refused():
+                _park(workspace, generation, accounts, item)
+                _advance(accounts, item)
+            case Happened():
+                try:
+                    _apply(workspace, generation, accounts, item)
+                except Exception as cause:
+                    raise FoldFault(offset=item.record.offset, cause=cause) from cause
+                _advance(accounts, item)
+    return accounts
+
+
+def _accounts(workspace: Workspace, partition_key: str) -> PartitionDocument:
+    accounts = workspace.find(partition_key, PartitionDocument)
+    if accounts is None:
+        raise AccountsBroken(partition_key)
+    return accounts
+
+
+def _advance(accounts: PartitionDocument, item: Happened | Refused) -> None:
+    accounts.checkpoint = item.record.offset
+    accounts.as_of = Position(item.record.offset, item.record.appended_at_ms)
+
+
+def _apply(workspace: Workspace, generation: int, accounts: PartitionDocument, item: Happened) -> None:
+    event, record = item.event, item.record
+    position = Position(record.offset, record.appended_at_ms)
+    summary = None
+    if isinstance(event.data, LessonRequested):
+        summary = _summary(event.data, event.time_us, accounts, position)
+    delta = learner_fold.apply(workspace, generation, event, summary, accounts.partition, position)
+    if delta is None:
+        accounts.duplicate += 1
+        return
+    accounts.applied += 1
+    accounts.last_activity_us = max(accounts.last_activity_us, event.time_us)
+    learner_fold.add(accounts.totals, delta)
+    if isinstance(event.data, LessonRequested) and summary is not None and delta.lessons_requested:
+        _file_lesson(workspace, generation, event.data, event.time_us)
+        _list_lesson(
+            workspace, generation, accounts, CatalogueEntry(event.data.lesson_id, event.data.learner_id, summary)
+        )
+
+
+def _summary(data: LessonRequested, time_us: int, accounts: PartitionDocument, position: Position) -> LessonSummary:
+    return LessonSummary(
+        topic=data.topic,
+        title=data.title,
+        level=data.level.value,
+        duration_minutes=data.duration_minutes,
+        requested_at_us=time_us,
+        partition=accounts.partition,
+        position=position,
+        index=accounts.catalogue,
+    )
+
+
+def _file_lesson(workspace: Workspace, generation: int, data: LessonRequested, time_us: int) -> None:
+    lesson = LessonDocument(
+        lesson_id=data.lesson_id,
+        learner_id=data.learner_id,
+        topic=data.topic,
+        title=data.title,
+        level=data.level.value,
+        duration_minutes=data.duration_minutes,
+        objectives=list(data.objectives),
+        elements=[ElementDocument(one.kind, one.title, one.minutes, one.content) for one in data.elements],
+        composer=data.composer,
+        requested_at_us=time_us,
+    )
+    workspace.put(keys.lesson(generation, data.lesson_id), lesson)
+
+
+def _list_lesson(workspace: Workspace, generation: int, accounts: PartitionDocument, entry: CatalogueEntry) -> None:
+    number, place = divmod(accounts.catalogue, CATALOGUE_PAGE)
+    key = keys.catalogue(generation, accounts.partition, number)
+    if place == 0:
+        workspace.know_absent([key])
+    page = workspace.find(key, CataloguePage)
+    if page is None:
+        page = CataloguePage()
+        workspace.put(key, page)
+    page.entries.append(entry)
+    workspace.touch(key)
+    accounts.catalogue += 1
+
+
+def _park(workspace: Workspace, generation: int, accounts: PartitionDocument, item: Refused) -> None:
+    record, rejection = item.record, item.rejection
+    parked = ParkedDocument(
+        partition=record.partition,
+        offset=record.offset,
+        appended_at_ms=record.appended_at_ms,
+        key=record.key,
+        reason=rejection.reason.value,
+        detail=rejection.detail,
+        size=len(record.value),
+        sha256=hashlib.sha256(record.value).hexdigest(),
+        value=base64.b64encode(record.value).decode() if len(record.value) <= PARKED_INLINE_BYTES else None,
+        fingerprint=rejection.fingerprint,
+    )
+    key = keys.parked(generation, accounts.partition, accounts.parkings)
+    workspace.know_absent([key])
+    workspace.put(key, parked)
+    if rejection.fingerprint is not None:
+        note = ParkedEventDocument(accounts.partition, accounts.parkings, parked.reason, parked.detail)
+        workspace.put(keys.parked_event(generation, rejection.fingerprint), note)
+    accounts.parkings += 1
+    accounts.parked += 1

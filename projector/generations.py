@@ -1,0 +1,101 @@
+"""The control document: which generation serves, which log it was folded from, and whether both still fit."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+from projector.errors import AccountsBroken, CheckpointBeyondLog, ForeignFold, HistoryGone, LogMismatch
+from projector.fold import FOLD_VERSION
+from read_models import codec, keys
+from read_models.documents import ControlDocument, LogIdentityDocument, PartitionDocument
+from sidecar.errors import StateConflict
+from sidecar.log_reader import LogReader
+from sidecar.records import LogIdentity, PartitionBounds, Put, StoredDocument
+from sidecar.state_reader import StateReader
+from sidecar.state_writer import StateWriter
+
+
+async def establish(log: LogReader, reader: StateReader, writer: StateWriter) -> ControlDocument:
+    """Make sure that there is an active generation of this log and of our folds, and return its control document.
+
+    On an empty state store generation 1 is made, with a document for every partition, in one transaction; of two that
+    do so at once one succeeds and both go on with its work.
+
+    Raises:
+        LogMismatch: the documents were folded from another log.
+        HistoryGone: the log has lost records that were never folded.
+        CheckpointBeyondLog: the log was cut or restored to before what was folded.
+        ForeignFold: the active generation belongs to another fold version.
+        AccountsBroken: a partition's document is missing.
+        SidecarUnavailable: log or state store do not answer.
+    """
+    identity = await log.identity()
+    bounds = await log.bounds()
+    stored = await reader.read([keys.CONTROL])
+    if keys.CONTROL not in stored:
+        # Somebody else may be first; what they wrote is then checked like any other.
+        with suppress(StateConflict):
+            await writer.transact(_first_generation(identity, bounds))
+        stored = await reader.read([keys.CONTROL])
+    if keys.CONTROL not in stored:
+        raise AccountsBroken(keys.CONTROL)
+    control = codec.decode(stored[keys.CONTROL].value, ControlDocument)
+    check_log(control, identity)
+    check_fold(control)
+    partitions = [keys.partition(control.active, number) for number in range(identity.partitions)]
+    _check_checkpoints(await reader.read(partitions), partitions, bounds)
+    return control
+
+
+def check_log(control: ControlDocument, identity: LogIdentity) -> None:
+    """Check that the documents were folded from this log.
+
+    Raises:
+        LogMismatch: if they were not.
+    """
+    expected, found = control.log, LogIdentityDocument(identity.topic_id, identity.partitions)
+    if expected != found:
+        raise LogMismatch(
+            expected=f"{expected.topic_id} ({expected.partitions} partitions)",
+            found=f"{found.topic_id} ({found.partitions} partitions)",
+        )
+
+
+def check_fold(control: ControlDocument) -> None:
+    """Check that the active generation is one that our folds may write.
+
+    Raises:
+        ForeignFold: if it is not.
+    """
+    theirs = control.folds[str(control.active)]
+    if theirs != FOLD_VERSION:
+        raise ForeignFold(generation=control.active, theirs=theirs, ours=FOLD_VERSION)
+
+
+def _first_generation(identity: LogIdentity, bounds: Mapping[int, PartitionBounds]) -> list[Put]:
+    for number, bound in bounds.items():
+        if bound.start > 0:
+            raise HistoryGone(partition=number, wanted=0, start=bound.start)
+    control = ControlDocument(
+        active=1, log=LogIdentityDocument(identity.topic_id, identity.partitions), folds={"1": FOLD_VERSION}
+    )
+    partitions = {
+        keys.partition(1, number): PartitionDocument(partition=number, log_start=0, checkpoint=-1)
+        for number in range(identity.partitions)
+    }
+    return [
+        Put(keys.CONTROL, codec.encode(control), None),
+        *(Put(key, codec.encode(document), None) for key, document in sorted(partitions.items())),
+    ]
+
+
+def _check_checkpoints(
+    stored: Mapping[str, StoredDocument], partitions: list[str], bounds: Mapping[int, PartitionBounds]
+) -> None:
+    for number, key in enumerate(partitions):
+        if key not in stored:
+            raise AccountsBroken(key)
+        accounts = codec.decode(stored[key].value, PartitionDocument)
+        if accounts.checkpoint >= bounds[number].end:
+            raise CheckpointBeyondLog(partition=number, checkpoint=accounts.checkpoint, end=bounds[number].end)
+        if accounts.checkpoint + 1 < bounds[number].start:
+            raise HistoryGone(partition=number, wanted=accounts.checkpoint + 1, start=bounds[number].start)

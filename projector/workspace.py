@@ -1,0 +1,76 @@
+"""The documents that a piece of the log touches: what they were, and what they become."""
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from read_models import codec
+from read_models.documents import Document
+from sidecar.records import Put, StoredDocument
+
+D = TypeVar("D", bound=Document)
+
+
+class Workspace:
+    """Documents in memory, between one read and one transaction.
+
+    A document must be known, as loaded or as absent, before a fold asks for it: asking for another is a fault of the
+    one who named the keys, and raises `KeyError` instead of quietly folding into an empty document.
+    """
+
+    def __init__(self) -> None:
+        self._stored: dict[str, StoredDocument | None] = {}
+        self._documents: dict[str, Document] = {}
+        self._touched: set[str] = set()
+
+    def load(self, keys: Iterable[str], stored: Mapping[str, StoredDocument]) -> None:
+        """Make `keys` known: as what was read, or as absent. What is known already stays as it is."""
+        for key in keys:
+            self._stored.setdefault(key, stored.get(key))
+
+    def know_absent(self, keys: Iterable[str]) -> None:
+        """Make keys known as absent that can't have a document yet."""
+        self.load(keys, {})
+
+    def unknown(self, keys: Iterable[str]) -> set[str]:
+        """Those of `keys` that are not known yet."""
+        return {key for key in keys if key not in self._stored}
+
+    def find(self, key: str, shape: type[D]) -> D | None:
+        """The document as it is now, or `None` if there is none; tell `touch` if you change it.
+
+        Raises:
+            KeyError: the key is not known.
+            UnreadableDocument: the store holds something else under the key.
+        """
+        document = self._documents.get(key)
+        if document is None:
+            stored = self._stored[key]
+            if stored is None:
+                return None
+            document = self._documents[key] = codec.decode(stored.value, shape)
+        if not isinstance(document, shape):
+            raise codec.UnreadableDocument(shape.__name__, f"{key} holds a {type(document).__name__}")
+        return document
+
+    def put(self, key: str, document: Document) -> None:
+        """Set a document; its key must be known."""
+        _ = self._stored[key]
+        self._documents[key] = document
+        self._touched.add(key)
+
+    def touch(self, key: str) -> None:
+        """Say that the document under `key` was changed in place."""
+        self._touched.add(key)
+
+    def changes(self, first: str) -> list[Put]:
+        """What to write: `first` always and first, then every document whose bytes have changed, in key order."""
+        changed = [self._change(key) for key in sorted(self._touched - {first})]
+        return [self._change(first), *(put for put in changed if not self._same(put))]
+
+    def _change(self, key: str) -> Put:
+        stored = self._stored[key]
+        return Put(key, codec.encode(self._documents[key]), None if stored is None else stored.etag)
+
+    def _same(self, put: Put) -> bool:
+        stored = self._stored[put.key]
+        return stored is not None and stored.value == put.value

@@ -1,0 +1,1 @@
+"""The GET endpoints: they read projections, and nothing else."""

@@ -1,0 +1,119 @@
+"""From documents to figures. Pure; every figure is defined in `docs/figures.md`."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from events.quantities import PPM, from_ppm, to_seconds
+from query_api.answers import AsOf, LearnerStatus, LessonProgress, LessonStatus, PlatformStatus, moment_ms, moment_us
+from query_api.recommendations import recommend
+from read_models.documents import LearnerDocument, LessonEntry, PartitionDocument, Position, Totals
+
+
+def learner_status(document: LearnerDocument, today: date) -> LearnerStatus:
+    """A learner's status as seen on a day (UTC)."""
+    days = {date.fromisoformat(day) for day in document.days}
+    by_activity = sorted(document.lessons.items(), key=lambda item: (item[1].last_activity_us, item[0]), reverse=True)
+    return LearnerStatus(
+        **_figures(document.totals, document.last_activity_us),
+        learner_id=document.learner_id,
+        achievements=sorted(document.achievements, key=lambda name: (document.achievements[name], name)),
+        streak_days=current_streak(days, today),
+        longest_streak_days=longest_streak(days),
+        lessons=[_lesson_status(lesson_id, entry) for lesson_id, entry in by_activity],
+        recommendations=recommend(document.learner_id, by_activity),
+        as_of=as_of(document.as_of),
+    )
+
+
+def platform_status(partitions: Iterable[PartitionDocument]) -> PlatformStatus:
+    """The status of all partitions together."""
+    documents = list(partitions)
+    totals = Totals()
+    for document in documents:
+        for name in Totals.__struct_fields__:
+            setattr(totals, name, getattr(totals, name) + getattr(document.totals, name))
+    return PlatformStatus(
+        **_figures(totals, max((document.last_activity_us for document in documents), default=0)),
+        learners=totals.learners,
+        achievements_awarded=totals.achievements,
+        as_of=platform_as_of(documents),
+    )
+
+
+def platform_as_of(partitions: Iterable[PartitionDocument]) -> AsOf:
+    """How far the log is reflected in all partitions."""
+    return as_of({str(one.partition): one.as_of for one in partitions if one.as_of is not None})
+
+
+def as_of(positions: Mapping[str, Position]) -> AsOf:
+    """How far the log is reflected at these positions."""
+    return AsOf(
+        time=moment_ms(max(position.appended_at_ms for position in positions.values())) if positions else None,
+        positions={partition: positions[partition].offset for partition in sorted(positions, key=int)},
+    )
+
+
+def lesson_progress(entry: LessonEntry) -> LessonProgress | None:
+    """A learner's progress in a lesson; `None` before the first report."""
+    if entry.completion is None:
+        return None
+    return LessonProgress(
+        completion=from_ppm(entry.completion.value),
+        score=None if entry.score is None else from_ppm(entry.score.value),
+        completed_at=None if entry.completed_at_us is None else moment_us(entry.completed_at_us),
+        time_spent_seconds=to_seconds(entry.time_spent_ms),
+        reports=entry.reports,
+        last_activity_at=moment_us(entry.last_activity_us),
+    )
+
+
+def current_streak(days: set[date], today: date) -> int:
+    """Days in a row with activity, up to today, or up to yesterday while today has none yet."""
+    last = max((day for day in days if day <= today + timedelta(days=1)), default=None)
+    if last is None or last < today - timedelta(days=1):
+        return 0
+    return _run_until(days, last)
+
+
+def longest_streak(days: set[date]) -> int:
+    """The most days in a row with activity there ever were."""
+    ends = (day for day in days if day + timedelta(days=1) not in days)
+    return max((_run_until(days, end) for end in ends), default=0)
+
+
+def _run_until(days: set[date], last: date) -> int:
+    length = 1
+    while last - timedelta(days=length) in days:
+        length += 1
+    return length
+
+
+def _figures(totals: Totals, last_activity_us: int) -> dict[str, Any]:
+    return {
+        "lessons_requested": totals.lessons_requested,
+        "lessons_known": totals.lessons_known,
+        "lessons_started": totals.lessons_started,
+        "lessons_completed": totals.lessons_completed,
+        "completion_rate": totals.lessons_completed / totals.lessons_known if totals.lessons_known else None,
+        "average_score": totals.score_sum_ppm / (totals.lessons_scored * PPM) if totals.lessons_scored else None,
+        "time_spent_seconds": to_seconds(totals.time_spent_ms),
+        "events": totals.events,
+        "last_activity_at": moment_us(last_activity_us) if totals.events else None,
+    }
+
+
+def _lesson_status(lesson_id: str, entry: LessonEntry) -> LessonStatus:
+    summary, progress = entry.summary, lesson_progress(entry)
+    return LessonStatus(
+        lesson_id=lesson_id,
+        topic=None if summary is None else summary.topic,
+        title=None if summary is None else summary.title,
+        level=None if summary is None else summary.level,
+        requested_at=None if summary is None else moment_us(summary.requested_at_us),
+        completion=None if progress is None else progress.completion,
+        score=None if progress is None else progress.score,
+        completed_at=None if progress is None else progress.completed_at,
+        time_spent_seconds=to_seconds(entry.time_spent_ms),
+        last_activity_at=moment_us(entry.last_activity_us),
+    )

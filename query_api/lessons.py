@@ -1,0 +1,160 @@
+"""GET /lessons and GET /lessons/{lesson_id}: the query side of the course-agent."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Query, Response
+
+from events.contracts import Level
+from events.identity import ID_PATTERN
+from query_api import listing
+from query_api.answers import Element, LessonInFull, LessonList, LessonListed, moment_us
+from query_api.consistency import CONSISTENCY_HEADERS, WantedConsistency
+from query_api.figures import as_of, lesson_progress, platform_as_of
+from query_api.listing import LessonFilter, Page
+from query_api.projections import Projections, Snapshot
+from read_models import keys
+from read_models.documents import (
+    CatalogueEntry,
+    LearnerDocument,
+    LessonDocument,
+    LessonEntry,
+    LessonsDocument,
+    PartitionDocument,
+)
+from web.problems import INTERNAL, INVALID, NOT_READY, STALE_CURSOR, UNKNOWN_LESSON, ProblemError, responses
+
+DEFAULT_LIMIT: Final = 20
+
+
+def lessons_router(projections: Projections) -> APIRouter:
+    """The endpoints that show lessons, from projections alone."""
+    router = APIRouter(tags=["course-agent"])
+
+    @router.get(
+        "/lessons",
+        operation_id="listLessons",
+        summary="List lessons, newest first",
+        responses={
+            200: {"headers": CONSISTENCY_HEADERS},
+            **responses(INVALID, STALE_CURSOR, NOT_READY, INTERNAL),
+        },
+    )
+    async def list_lessons(
+        response: Response,
+        demand: WantedConsistency,
+        learner_id: Annotated[str | None, Query(pattern=ID_PATTERN, description="Only this learner's.")] = None,
+        topic: Annotated[
+            str | None, Query(min_length=1, max_length=200, description="Only on this topic; case does not matter.")
+        ] = None,
+        level: Annotated[Level | None, Query(description="Only of this level.")] = None,
+        limit: Annotated[int, Query(ge=1, le=100, description="At most so many.")] = DEFAULT_LIMIT,
+        cursor: Annotated[str | None, Query(max_length=2000, description="`next_cursor` of the page before.")] = None,
+    ) -> LessonList:
+        """List lessons that were asked for, newest first, a page at a time."""
+        await demand.meet(projections, response)
+        wanted = LessonFilter(learner_id, topic, None if level is None else level.value)
+        return await _list(projections, wanted, limit, cursor)
+
+    @router.get(
+        "/lessons/{lesson_id}",
+        operation_id="getLesson",
+        summary="A lesson in full, with the learner's progress",
+        responses={200: {"headers": CONSISTENCY_HEADERS}, **responses(INVALID, UNKNOWN_LESSON, NOT_READY, INTERNAL)},
+    )
+    async def get_lesson(
+        response: Response,
+        demand: WantedConsistency,
+        lesson_id: Annotated[str, Path(pattern=ID_PATTERN, description="From POST /generate-lesson or a list.")],
+    ) -> LessonInFull:
+        """Show a lesson with all its steps, and how far its learner got."""
+        headers = await demand.meet(projections, response)
+        snapshot = await projections.read(lambda generation, _: [keys.lesson(generation, lesson_id)])
+        document = snapshot.find(keys.lesson(snapshot.generation, lesson_id), LessonDocument)
+        if document is None:
+            raise ProblemError(UNKNOWN_LESSON, headers=headers)
+        return await _in_full(projections, document)
+
+    return router
+
+
+async def _list(projections: Projections, wanted: LessonFilter, limit: int, cursor: str | None) -> LessonList:
+    learner_id = wanted.learner_id
+    snapshot = await projections.read(
+        lambda generation, partitions: [
+            *(keys.partition(generation, number) for number in range(partitions)),
+            *([] if learner_id is None else [keys.learner(generation, learner_id)]),
+        ]
+    )
+    partitions = _partitions(snapshot)
+    lengths = {one.partition: one.catalogue for one in partitions}
+    if learner_id is None:
+        positions = listing.begin(cursor, wanted, snapshot, lengths)
+        page = await listing.list_catalogues(projections, wanted, snapshot.generation, positions, limit)
+        return _answer(page, LessonList(lessons=[], next_cursor=None, as_of=platform_as_of(partitions)))
+    head = snapshot.find(keys.learner(snapshot.generation, learner_id), LearnerDocument) or LearnerDocument(learner_id)
+    theirs = {number: length for number, length in lengths.items() if str(number) in head.as_of}
+    positions = listing.begin(cursor, wanted, snapshot, theirs)
+    if head.lessons_split:
+        page = await listing.list_catalogues(projections, wanted, snapshot.generation, positions, limit)
+    else:
+        page = listing.list_document(head, wanted, snapshot.generation, positions, limit)
+    return _answer(page, LessonList(lessons=[], next_cursor=None, as_of=as_of(head.as_of)))
+
+
+def _partitions(snapshot: Snapshot) -> list[PartitionDocument]:
+    found = (
+        snapshot.find(keys.partition(snapshot.generation, number), PartitionDocument)
+        for number in range(snapshot.partitions)
+    )
+    return [one for one in found if one is not None]
+
+
+def _answer(page: Page, empty: LessonList) -> LessonList:
+    return empty.model_copy(
+        update={"lessons": [_listed(entry) for entry in page.entries], "next_cursor": page.next_cursor}
+    )
+
+
+def _listed(entry: CatalogueEntry) -> LessonListed:
+    return LessonListed(
+        lesson_id=entry.lesson_id,
+        learner_id=entry.learner_id,
+        topic=entry.summary.topic,
+        title=entry.summary.title,
+        level=entry.summary.level,
+        duration_minutes=entry.summary.duration_minutes,
+        requested_at=moment_us(entry.summary.requested_at_us),
+    )
+
+
+async def _in_full(projections: Projections, lesson: LessonDocument) -> LessonInFull:
+    snapshot = await projections.read(
+        lambda generation, _: (
+            keys.learner(generation, lesson.learner_id),
+            keys.learner_lessons(generation, lesson.learner_id, lesson.lesson_id),
+        )
+    )
+    generation = snapshot.generation
+    head = snapshot.find(keys.learner(generation, lesson.learner_id), LearnerDocument)
+    share = snapshot.find(keys.learner_lessons(generation, lesson.learner_id, lesson.lesson_id), LessonsDocument)
+    entry: LessonEntry | None = None
+    if share is not None:
+        entry = share.lessons.get(lesson.lesson_id)
+    elif head is not None:
+        entry = head.lessons.get(lesson.lesson_id)
+    return LessonInFull(
+        lesson_id=lesson.lesson_id,
+        learner_id=lesson.learner_id,
+        topic=lesson.topic,
+        title=lesson.title,
+        level=lesson.level,
+        duration_minutes=lesson.duration_minutes,
+        requested_at=moment_us(lesson.requested_at_us),
+        objectives=lesson.objectives,
+        elements=[
+            Element(kind=one.kind, title=one.title, minutes=one.minutes, content=one.content) for one in lesson.elements
+        ],
+        composer=lesson.composer,
+        progress=None if entry is None else lesson_progress(entry),
+        as_of=as_of({} if head is None else head.as_of),
+    )

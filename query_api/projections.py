@@ -1,0 +1,75 @@
+"""Reading documents of the generation that serves."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, TypeVar
+
+from read_models import codec, keys
+from read_models.codec import UnreadableDocument
+from read_models.documents import ControlDocument, Document
+from sidecar.records import StoredDocument
+from sidecar.state_reader import StateReader
+from web.problems import NOT_READY, ProblemError
+
+D = TypeVar("D", bound=Document)
+
+_ATTEMPTS: Final = 5
+
+
+class Snapshot:
+    """Documents of one generation, read at one moment.
+
+    Attributes:
+        generation: whose documents these are.
+        partitions: how many the log has.
+    """
+
+    def __init__(self, control: ControlDocument, stored: Mapping[str, StoredDocument]) -> None:
+        self.generation = control.active
+        self.partitions = control.log.partitions
+        self._stored = stored
+
+    def find(self, key: str, shape: type[D]) -> D | None:
+        """The document under `key`, which must have been asked for; `None` if there is none.
+
+        Raises:
+            ProblemError: it is not of this shape.
+        """
+        stored = self._stored.get(key)
+        if stored is None:
+            return None
+        try:
+            return codec.decode(stored.value, shape)
+        except UnreadableDocument as unreadable:
+            raise ProblemError(NOT_READY, f"A document can't be read: {key}.") from unreadable
+
+
+class Projections:
+    """Reads documents together with `control`, so that an answer never mixes generations."""
+
+    def __init__(self, reader: StateReader) -> None:
+        self._reader = reader
+        self._generation = 1
+        self._partitions = 0
+
+    async def read(self, named: Callable[[int, int], Iterable[str]]) -> Snapshot:
+        """Read the documents that `named` gives for a generation and a number of partitions.
+
+        It is asked again if another generation has become active meanwhile.
+
+        Raises:
+            ProblemError: nothing was projected yet.
+            SidecarError: the state store does not answer.
+        """
+        for _ in range(_ATTEMPTS):
+            stored = await self._reader.read({keys.CONTROL, *named(self._generation, self._partitions)})
+            found = stored.get(keys.CONTROL)
+            if found is None:
+                raise ProblemError(NOT_READY, "Nothing was projected yet.", headers={"Retry-After": "1"})
+            try:
+                control = codec.decode(found.value, ControlDocument)
+            except UnreadableDocument as unreadable:
+                raise ProblemError(NOT_READY, f"A document can't be read: {keys.CONTROL}.") from unreadable
+            if (control.active, control.log.partitions) == (self._generation, self._partitions):
+                return Snapshot(control, stored)
+            self._generation, self._partitions = control.active, control.log.partitions
+        raise ProblemError(NOT_READY, "The active generation keeps changing.", headers={"Retry-After": "1"})

@@ -1,0 +1,1 @@
+"""The documents that GETs are answered from: their shape, their keys, their codec. Pure code."""

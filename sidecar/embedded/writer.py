@@ -1,0 +1,238 @@
+"""The one thread that writes: whatever waits is committed together.
+
+While one commit waits for the disk, further jobs queue up; the next transaction takes all of them. So the price of a
+sync is shared by as many as come, and nobody waits for company.
+"""
+
+import asyncio
+import logging
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+from sidecar.embedded.database import Database
+from sidecar.embedded.failures import describe, primary_code
+
+_log = logging.getLogger(__name__)
+_MAX_GROUP = 512
+_ROLLED_BACK = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY})
+
+T = TypeVar("T")
+
+
+class WriteFailed(Exception):
+    """A job has no confirmed effect.
+
+    Attributes:
+        detail: why, for people.
+        perhaps_written: whether it may have had its effect all the same.
+    """
+
+    def __init__(self, detail: str, *, perhaps_written: bool) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.perhaps_written = perhaps_written
+
+
+class _Job(Generic[T]):
+    """Work that waits for its turn, and who waits for it."""
+
+    def __init__(
+        self, work: Callable[[sqlite3.Connection], T], committed: Callable[[], None] | None, waiter: asyncio.Future[T]
+    ) -> None:
+        self._work = work
+        self._committed = committed
+        self._waiter = waiter
+        self._settle: Callable[[], None] = lambda: None
+        self._lock = threading.Lock()
+        self._taken = False
+        self.loop = waiter.get_loop()
+
+    def take(self) -> bool:
+        """Take it for carrying out, or for withdrawing: true for whoever comes first."""
+        with self._lock:
+            first = not self._taken
+            self._taken = True
+            return first
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        """Do the work; what comes of it is told by `settle`."""
+        result = self._work(connection)
+
+        def succeed() -> None:
+            if self._committed is not None:
+                self._committed()
+            if not self._waiter.done():
+                self._waiter.set_result(result)
+
+        self._settle = succeed
+
+    def fail(self, error: Exception) -> None:
+        """Decide that `settle` tells an error."""
+
+        def raise_it() -> None:
+            if not self._waiter.done():
+                self._waiter.set_exception(error)
+
+        self._settle = raise_it
+
+    def settle(self) -> None:
+        """Tell who waits, unless nobody does any more; in the thread of the event loop."""
+        self._settle()
+
+
+class Writer:
+    """Carries out jobs in the order they came, each wholly or not at all."""
+
+    def __init__(self, database: Database) -> None:
+        """Open the connection and start the thread.
+
+        Raises:
+            sqlite3.Error: the connection can't be opened.
+        """
+        self._database = database
+        self._queue: queue.SimpleQueue[_Job[object] | None] = queue.SimpleQueue()
+        self._gate = threading.Lock()
+        self._closed = False
+        self._connection = database.writer()
+        # A daemon, so that a process that fails without closing the sidecar still ends. SQLite stands that.
+        self._thread = threading.Thread(target=self._serve, name="learnflow-writer", daemon=True)
+        self._thread.start()
+
+    async def submit(
+        self,
+        work: Callable[[sqlite3.Connection], T],
+        *,
+        timeout_seconds: float | None = None,
+        committed: Callable[[], None] | None = None,
+    ) -> T:
+        """Carry out `work` within a transaction, and return its result once that is durable.
+
+        Whatever `work` raises undoes what it did, and is raised here. If the caller is cancelled before the work has
+        begun, it is not done; afterwards it goes on.
+
+        Args:
+            work: called once, in the thread that writes; must not begin or end a transaction.
+            timeout_seconds: how long to wait; `None` means for ever.
+            committed: called in the event loop when it is durable, also if nobody waits for it any more.
+
+        Raises:
+            WriteFailed: the database failed, the time ran out, or the writer is closed.
+        """
+        waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        job = _Job(work, committed, waiter)
+        with self._gate:
+            if self._closed:
+                raise WriteFailed("the sidecar is closed", perhaps_written=False)
+            self._queue.put(job)  # type: ignore[arg-type] # the queue does not care what a job results in
+        try:
+            await asyncio.wait([waiter], timeout=timeout_seconds)
+        except asyncio.CancelledError:
+            job.take()
+            waiter.cancel()
+            raise
+        if waiter.done():
+            return waiter.result()
+        waiter.cancel()
+        if job.take():
+            raise WriteFailed(f"its turn did not come within {timeout_seconds} s", perhaps_written=False)
+        raise WriteFailed(f"no confirmation within {timeout_seconds} s", perhaps_written=True)
+
+    def close(self) -> None:
+        """Finish what was submitted, then close the connection. Blocks; may be called twice."""
+        with self._gate:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        self._thread.join()
+
+    def _serve(self) -> None:
+        open_ended = True
+        while open_ended:
+            group: list[_Job[object]] = []
+            item = self._queue.get()
+            while item is not None:
+                group.append(item)
+                if len(group) == _MAX_GROUP:
+                    break
+                try:
+                    item = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+            open_ended = item is not None
+            if group:
+                self._carry_out(group)
+        self._connection.close()
+
+    def _carry_out(self, group: Iterable[_Job[object]]) -> None:
+        """Carry out a group in one transaction, and tell everyone what became of it."""
+        taken: list[_Job[object]] = []
+        committing = False
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            # Only now: as long as the file is locked by another process, a job can still be withdrawn.
+            for job in group:
+                if job.take():
+                    taken.append(job)
+                    self._attempt(job)
+            committing = True
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            taken.extend(job for job in group if job.take())
+            # A commit that fails for want of room or a lock has not written its last frame; of another failure, that
+            # of a sync for one, it can't be known what a recovery would find.
+            unknown = committing and primary_code(error) not in _ROLLED_BACK
+            self._roll_back()
+            for job in taken:
+                job.fail(WriteFailed(describe(error, self._database.path), perhaps_written=unknown))
+        _tell(taken)
+
+    def _attempt(self, job: _Job[object]) -> None:
+        """Do one job within the transaction; its failure undoes this job alone, unless SQLite has undone all."""
+        self._connection.execute("SAVEPOINT job")
+        try:
+            job.run(self._connection)
+        except Exception as error:
+            if isinstance(error, sqlite3.Error):
+                if not self._connection.in_transaction:
+                    raise
+                job.fail(WriteFailed(describe(error, self._database.path), perhaps_written=False))
+            else:
+                job.fail(error)
+            self._connection.execute("ROLLBACK TO job")
+        self._connection.execute("RELEASE job")
+
+    def _roll_back(self) -> None:
+        """Leave a connection that can begin again."""
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            _log.exception("could not roll back in %s; opening it anew", self._database.path)
+            self._renew()
+
+    def _renew(self) -> None:
+        try:
+            self._connection.close()
+            self._connection = self._database.writer()
+        except sqlite3.Error:
+            # The closed connection fails the next group as well, which comes back here.
+            _log.exception("could not open %s anew", self._database.path)
+
+
+def _tell(jobs: Iterable[_Job[object]]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Job[object]]] = {}
+    for job in jobs:
+        by_loop.setdefault(job.loop, []).append(job)
+    for loop, members in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_settle_all, members)
+        except RuntimeError:
+            _log.warning("an event loop was closed before %d of its writes were confirmed", len(members))
+
+
+def _settle_all(jobs: Iterable[_Job[object]]) -> None:
+    for job in jobs:
+        job.settle()

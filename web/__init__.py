@@ -1,0 +1,1 @@
+"""HTTP conventions that both APIs share: problems, request limits, preferences, tracing."""

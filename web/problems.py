@@ -1,0 +1,193 @@
+"""Errors as RFC 9457 problem details.
+
+Every error of every endpoint is one of `PROBLEMS`; `docs/problems.md` lists them. The `type` is stable: programs decide
+by it. Values that a client sent are never repeated in a problem: they may be anybody's data.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from events.identity import ID_PATTERN, IDEMPOTENCY_KEY_PATTERN
+from sidecar.errors import MessageTooLarge, SidecarUnavailable, StorageDamaged
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE: Final = "application/problem+json"
+_PLAIN: Final = {
+    "extra_forbidden": "is not a field of this request",
+    "missing": "is required",
+    "finite_number": "must be a number; NaN and infinities are none",
+}
+_PLAIN_PATTERNS: Final = {
+    ID_PATTERN: "must be 1 to 128 letters, digits or any of . _ ~ @ + : - and begin with a letter or digit",
+    IDEMPOTENCY_KEY_PATTERN: "must be 1 to 255 visible ASCII characters",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """A kind of problem.
+
+    Attributes:
+        slug: the end of its `type`.
+        status: the HTTP status it comes with.
+        title: what it is, the same each time.
+    """
+
+    slug: str
+    status: int
+    title: str
+
+    @property
+    def uri(self) -> str:
+        """The stable `type`."""
+        return f"urn:learnflow:problem:{self.slug}"
+
+
+MALFORMED = ProblemType("malformed-request", 400, "The request body is not JSON")
+STALE_CURSOR = ProblemType("stale-cursor", 410, "The list was rebuilt since this cursor was given; start again")
+INVALID = ProblemType("invalid-request", 422, "The request is not valid")
+TOO_LARGE = ProblemType("request-too-large", 413, "The request is too large")
+MEDIA = ProblemType("unsupported-media-type", 415, "The request body must be application/json")
+NOT_FOUND = ProblemType("not-found", 404, "There is nothing at this address")
+UNKNOWN_LEARNER = ProblemType("unknown-learner", 404, "No event of this learner is known here")
+UNKNOWN_LESSON = ProblemType("unknown-lesson", 404, "No such lesson is known here")
+METHOD = ProblemType("method-not-allowed", 405, "This address does not take this method")
+QUEUE_FULL = ProblemType("too-busy", 503, "Nothing was recorded: too many requests are waiting")
+NOT_RECORDED = ProblemType("not-recorded", 503, "Nothing was recorded: the log does not take events now")
+NOT_CONFIRMED = ProblemType("not-confirmed", 503, "Not confirmed: the event may or may not have been recorded")
+NOT_READY = ProblemType("not-ready", 503, "The answer can't be given now")
+INTERNAL = ProblemType("internal-error", 500, "A fault of this service")
+
+PROBLEMS: Final = (
+    MALFORMED, INVALID, MEDIA, TOO_LARGE, NOT_FOUND, UNKNOWN_LEARNER, UNKNOWN_LESSON, METHOD, STALE_CURSOR,
+    QUEUE_FULL, NOT_RECORDED, NOT_CONFIRMED, NOT_READY, INTERNAL,
+)  # fmt: skip
+
+
+class FieldProblem(BaseModel):
+    """One fault of a request."""
+
+    field: Annotated[str, Field(description="Where: body field (dotted), query parameter or header.")]
+    detail: str
+
+
+class Problem(BaseModel):
+    """An RFC 9457 problem."""
+
+    type: str
+    title: str
+    status: int
+    detail: str | None = None
+    errors: Annotated[list[FieldProblem] | None, Field(description="With `invalid-request`: every fault found.")] = None
+    idempotency_key: Annotated[
+        str | None, Field(description="With `not-confirmed`: repeat the request with this `Idempotency-Key`.")
+    ] = None
+
+
+@dataclass
+class ProblemError(Exception):
+    """Raised by an endpoint to answer with a problem.
+
+    Attributes:
+        kind: which problem.
+        detail: about this occurrence.
+        errors: the faults of the request, if it is the request's fault.
+        extensions: further members of the problem.
+        headers: of the answer.
+    """
+
+    kind: ProblemType
+    detail: str | None = None
+    errors: Sequence[FieldProblem] = ()
+    extensions: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def responses(*kinds: ProblemType) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI description of the problems that an endpoint may answer with."""
+    described: dict[int | str, dict[str, Any]] = {}
+    for status in sorted({kind.status for kind in kinds}):
+        of_status = [kind for kind in kinds if kind.status == status]
+        examples = {
+            kind.slug: {"value": {"type": kind.uri, "title": kind.title, "status": kind.status}} for kind in of_status
+        }
+        described[status] = {
+            "description": "; ".join(kind.title for kind in of_status),
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
+        }
+    return described
+
+
+def respond(problem: ProblemError) -> JSONResponse:
+    """The problem as an HTTP response."""
+    kind = problem.kind
+    content: dict[str, Any] = {"type": kind.uri, "title": kind.title, "status": kind.status}
+    if problem.detail is not None:
+        content["detail"] = problem.detail
+    if problem.errors:
+        content["errors"] = [error.model_dump() for error in problem.errors]
+    content.update(problem.extensions)
+    return JSONResponse(content, status_code=kind.status, headers=dict(problem.headers), media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Have every error of the app answered with a problem."""
+
+    @app.exception_handler(ProblemError)
+    async def _problem(_request: Request, problem: ProblemError) -> JSONResponse:
+        return respond(problem)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_request: Request, invalid: RequestValidationError) -> JSONResponse:
+        return respond(_from_validation(invalid))
+
+    @app.exception_handler(HTTPException)
+    async def _http(_request: Request, error: HTTPException) -> JSONResponse:
+        kinds = {kind.status: kind for kind in (MALFORMED, NOT_FOUND, METHOD)}
+        kind = kinds.get(error.status_code)
+        if kind is None:
+            phrase = HTTPStatus(error.status_code).phrase
+            kind = ProblemType(phrase.lower().replace(" ", "-"), error.status_code, phrase)
+        return respond(ProblemError(kind, headers=error.headers or {}))
+
+    @app.exception_handler(SidecarUnavailable)
+    async def _unavailable(_request: Request, error: SidecarUnavailable) -> JSONResponse:
+        return respond(ProblemError(NOT_READY, str(error), headers={"Retry-After": "1"}))
+
+    @app.exception_handler(MessageTooLarge)
+    @app.exception_handler(StorageDamaged)
+    async def _unreadable(_request: Request, error: Exception) -> JSONResponse:
+        logger.error("a document can't be read: %s", error)
+        return respond(ProblemError(NOT_READY, str(error), headers={"Retry-After": "30"}))
+
+    @app.exception_handler(Exception)
+    async def _internal(_request: Request, _error: Exception) -> JSONResponse:
+        return respond(ProblemError(INTERNAL, "It has been logged. The request may have had its effect."))
+
+
+def _from_validation(invalid: RequestValidationError) -> ProblemError:
+    errors = invalid.errors()
+    if any(error["type"] == "json_invalid" for error in errors):
+        return ProblemError(MALFORMED, "The body could not be parsed as JSON.")
+    return ProblemError(INVALID, errors=[_field_problem(error) for error in errors])
+
+
+def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
+    _place, *path = error["loc"]
+    return FieldProblem(field=".".join(str(part) for part in path) or "body", detail=_explain(error))
+
+
+def _explain(error: Mapping[str, Any]) -> str:
+    pattern = error.get("ctx", {}).get("pattern")
+    plain = _PLAIN.get(error["type"]) or _PLAIN_PATTERNS.get(pattern, "")
+    return plain or str(error["msg"]).removeprefix("Value error, ")
