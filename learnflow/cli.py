@@ -2,15 +2,16 @@
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 
+from learnflow import contracts
 from learnflow.services import Service
 from learnflow.serving import CannotListen, configure_logging, serve
 from learnflow.settings import Settings
+from learnflow.terminal import fail, output
 from sidecar.errors import SidecarError
 
 main = typer.Typer(
@@ -20,8 +21,7 @@ main = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-errors = Console(stderr=True, soft_wrap=True, highlight=False)
-output = Console(soft_wrap=True, highlight=False)
+main.add_typer(contracts.commands, name="contracts")
 
 
 @main.callback(invoke_without_command=True)
@@ -64,12 +64,6 @@ def settings_from(given: dict[str, object]) -> Settings:
     except ValidationError as invalid:
         faults = [f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in invalid.errors()]
         fail(f"settings: {'; '.join(faults)}")
-
-
-def fail(message: str) -> NoReturn:
-    """End the program with one line on stderr and status 1."""
-    errors.print(f"learnflow: {message}", style="red", markup=False)
-    raise typer.Exit(1)
 
 
 def _welcome(url: str, settings: Settings) -> None:

@@ -73,6 +73,7 @@ def build(services: Collection[Service], sidecar: Sidecar, settings: Settings) -
         lifespan=lifespan,
         responses=problems.responses(problems.INTERNAL),
         separate_input_output_schemas=False,
+        redirect_slashes=False,
     )
     problems.install(app)
     app.add_middleware(RequestLimits)
