@@ -22,6 +22,7 @@ class LogReader(Protocol):
 
         Raises:
             SidecarUnavailable: the log does not answer.
+            StorageDamaged: the log can't read what it holds.
         """
         ...
 
@@ -32,5 +33,7 @@ class LogReader(Protocol):
 
         Raises:
             SidecarUnavailable: the log does not answer.
+            StorageDamaged: the log can't read what it holds.
+            ValueError: there is no such partition.
         """
         ...

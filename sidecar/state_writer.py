@@ -18,6 +18,8 @@ class StateWriter(Protocol):
         Raises:
             StateConflict: a document is another version, or was put or deleted meanwhile; nothing was written.
             MessageTooLarge: the operations together exceed what the sidecar carries; nothing was written.
-            SidecarUnavailable: it is not known whether it was written. Read again to find out.
+            SidecarUnavailable: it is not known whether it was written, also where the store is damaged. Read again to
+                find out.
+            ValueError: a key is empty, over 1,000 characters, holds `||`, or comes twice; nothing was written.
         """
         ...

@@ -131,6 +131,7 @@ class EmbeddedSidecar:
         await self.close()
 
     def _close(self) -> None:
-        self._writer.close()
+        # The last connection to close folds the write-ahead log into the file; the writer's is the one with full sync.
         self._readers.close()
+        self._writer.close()
         self._lock.release()

@@ -42,8 +42,8 @@ class DeliverySettings:
 class EmbeddedDelivery:
     """Implements `Delivery` for one consumer group.
 
-    The group's position is written every `commit_seconds` and when delivery stops: after a crash, what was settled since
-    then comes again. A batch to be retried makes only its own partition wait.
+    The group's position is written every `commit_seconds` and when delivery stops: after a crash, what was settled
+    since then comes again. A batch to be retried makes only its own partition wait.
     """
 
     def __init__(self, log: EmbeddedLog, writer: Writer, readers: Readers, settings: DeliverySettings) -> None:

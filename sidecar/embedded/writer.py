@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 from sidecar.embedded.database import Database
-from sidecar.embedded.failures import describe, primary_code
+from sidecar.embedded.failures import describe, is_damage, primary_code
 
 _log = logging.getLogger(__name__)
 _MAX_GROUP = 512
@@ -190,13 +190,14 @@ class Writer:
         _tell(taken)
 
     def _attempt(self, job: _Job[object]) -> None:
-        """Do one job within the transaction; its failure undoes this job alone, unless SQLite has undone all."""
+        """Do one job within the transaction; its failure undoes this job alone, unless all is lost."""
         self._connection.execute("SAVEPOINT job")
         try:
             job.run(self._connection)
         except Exception as error:
             if isinstance(error, sqlite3.Error):
-                if not self._connection.in_transaction:
+                # A transaction that met damage commits nothing, not even what others did in it.
+                if is_damage(error) or not self._connection.in_transaction:
                     raise
                 job.fail(WriteFailed(describe(error, self._database.path), perhaps_written=False))
             else:

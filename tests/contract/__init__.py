@@ -1,0 +1,1 @@
+"""What every adapter must stand: written against the ports, run for each adapter."""
