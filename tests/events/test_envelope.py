@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.contracts import LessonRequested, ProgressUpdated
-from events.envelope import MAX_EVENT_BYTES, EventMetadata, decode, encode
+from events.envelope import MAX_EVENT_BYTES, EventMetadata, RecordedEvent, decode, encode
 from events.errors import EventRejected, EventTooLarge, Reason
 from events.identity import fingerprint
 from events.schemas import export
@@ -33,6 +33,13 @@ def rejection(value: bytes) -> EventRejected:
     with pytest.raises(EventRejected) as caught:
         decode(value)
     return caught.value
+
+
+def outcome(value: bytes) -> RecordedEvent | tuple[Reason, str]:
+    try:
+        return decode(value)
+    except EventRejected as rejected:
+        return rejected.reason, rejected.detail
 
 
 def altered(**changes: Any) -> bytes:
@@ -109,21 +116,14 @@ def test_any_json_is_an_event_or_rejected(content: Any) -> None:
 @given(st.sampled_from(sorted(json.loads(value_of(REPORT)))), json_values)
 def test_any_attribute_may_be_anything(name: str, content: Any) -> None:
     value = altered(**{name: content})
-    try:
-        event = decode(value)
-    except EventRejected as rejected:
-        assert rejected.detail
-        return
-    assert event == decode(value)
+    assert outcome(value) == outcome(value)
 
 
 @given(st.sampled_from(sorted(json.loads(value_of(REPORT))["data"])), json_values)
 def test_any_field_may_be_anything(name: str, content: Any) -> None:
     data = {**json.loads(value_of(REPORT))["data"], name: content}
-    try:
-        decode(altered(data=data))
-    except EventRejected as rejected:
-        assert rejected.reason in {Reason.INVALID_DATA, Reason.WRONG_SUBJECT}
+    found = outcome(altered(data=data))
+    assert isinstance(found, RecordedEvent) or found[0] in {Reason.INVALID_DATA, Reason.WRONG_SUBJECT}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from events.errors import BreakingSchemaChange
 from events.schemas import file_name
 from learnflow.cli import main
 from learnflow.contracts import SCHEMAS, check_schemas, contract_files, differing
-from tests.strategies import START, Report, Request, value_of
+from tests.strategies import START, Fact, Report, Request, value_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,7 +41,7 @@ def test_an_incompatible_change_is_not_exported(tmp_path: Path) -> None:
 
 def test_every_event_is_valid_by_the_asyncapi_description() -> None:
     messages = contract_files()[Path("docs/contracts/asyncapi.json")]["components"]["messages"]
-    facts = {
+    facts: dict[str, Fact] = {
         "LessonRequested": Request("r-1", "ada", START, "loops", "beginner"),
         "ProgressUpdated": Report("e-1", "ada", START, "l1", 1, None, 0, ()),
     }

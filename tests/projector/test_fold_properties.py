@@ -7,6 +7,7 @@ end.
 import asyncio
 import json
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
@@ -89,7 +90,7 @@ def batchings(draw: st.DrawFn, log: MemoryLog, *, redeliver: bool) -> list[list[
     for records in whole(log):
         cuts = sorted(draw(st.sets(st.integers(1, max(1, len(records) - 1)), max_size=5)))
         edges = [0, *(cut for cut in cuts if cut < len(records)), len(records)]
-        queues.append([records[first:until] for first, until in zip(edges, edges[1:], strict=False)])
+        queues.append([records[first:until] for first, until in pairwise(edges)])
     batches: list[list[LogRecord]] = []
     while any(queues):
         queue = draw(st.sampled_from([queue for queue in queues if queue]))

@@ -1,6 +1,6 @@
 """A log and a state store in memory, with faults on demand, for driving the engine through everything that can happen.
 
-They keep the promises of the ports and nothing more; the real adapters are held to the same promises by `tests/contract`.
+They keep the promises of the ports and nothing more; `tests/contract` holds the real adapters to the same promises.
 """
 
 import asyncio
