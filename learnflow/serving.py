@@ -5,6 +5,7 @@ import logging
 import socket
 import sys
 from collections.abc import Callable, Collection
+from typing import Final
 
 import uvicorn
 from typing_extensions import override
@@ -13,6 +14,9 @@ from learnflow.services import Service, build
 from learnflow.settings import Settings
 from learnflow.sidecar import open_embedded
 from sidecar.errors import SidecarError
+
+
+SWITCH_INTERVAL_SECONDS: Final = 0.0005
 
 
 class CannotListen(Exception):
@@ -41,8 +45,13 @@ def serve(services: Collection[Service], settings: Settings, on_ready: Callable[
         CannotListen: the address is not to be had; nothing was opened.
         SidecarError: the data folder can't be used.
     """
-    with _listen(settings) as listener:
-        asyncio.run(_serve(services, settings, listener, on_ready))
+    # SQLite's threads give up the interpreter at every step and wait this long to get it back from a busy event loop.
+    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+    with (
+        _listen(settings) as listener,
+        asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner,
+    ):
+        runner.run(_serve(services, settings, listener, on_ready))
 
 
 def main(services: Collection[Service]) -> None:
@@ -65,7 +74,8 @@ def configure_logging(settings: Settings) -> None:
 
 def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol is named because asyncio switches Nagle's algorithm off only then; with it every answer waits 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))

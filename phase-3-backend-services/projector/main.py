@@ -1,0 +1,7 @@
+"""projector as a program; README.md says what it serves and how to run it."""
+
+from learnflow.services import Service
+from learnflow.serving import main
+
+if __name__ == "__main__":
+    main([Service.PROJECTOR])

@@ -1,0 +1,318 @@
+"""The skill makes services; those that the repository has are what it makes, and they serve what they say."""
+
+import re
+import select
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from learnflow.services import Service
+from tests.servers import environment
+
+ROOT: Final = Path(__file__).parents[2]
+SKILL: Final = ROOT / "skills/fastapi-dapr-agent"
+SERVICES: Final = ROOT / "phase-3-backend-services"
+SCRIPT: Final = "skills/fastapi-dapr-agent/scripts/scaffold"
+QUIZ: Final = {"serves": ["user-progress", "course-agent"], "summary": "Asks: it's a quiz."}
+START_SECONDS: Final = 60
+END_SECONDS: Final = 30
+RUN_SECONDS: Final = 100
+
+EVERY_SERVICE: Final = pytest.mark.parametrize("service", list(Service))
+ENDPOINTS: Final = {
+    Service.COURSE_AGENT: {("POST", "/generate-lesson"), ("GET", "/lessons"), ("GET", "/lessons/{lesson_id}")},
+    Service.USER_PROGRESS: {("POST", "/update-progress"), ("GET", "/status")},
+    Service.PROJECTOR: set[tuple[str, str]](),
+}
+HEALTH: Final = {("GET", "/healthz"), ("GET", "/readyz")}
+
+
+def script(root: Path = ROOT) -> Any:
+    """The script of a checkout as a module. Here, other than in a process of its own, each warning is an error."""
+    loader = SourceFileLoader("scaffold", str(root / SCRIPT))
+    spec = spec_from_loader(loader.name, loader)
+    assert spec
+    module = module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+def run(*command: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run a program of this environment to its end; the caller looks at its exit status."""
+    name, *arguments = command
+    program = Path(sys.executable).with_name(str(name))
+    return subprocess.run(
+        [program, *arguments],
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS,
+        check=False,
+    )
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """The content of every file below a folder, by its path."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of skill and services that is no git checkout."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(SKILL, tmp_path / "skills/fastapi-dapr-agent", ignore=ignored)
+    shutil.copytree(SERVICES, tmp_path / "phase-3-backend-services", ignore=ignored)
+    return tmp_path
+
+
+@pytest.fixture
+def quiz(checkout: Path) -> Path:
+    """A brand-new service."""
+    made: Path = script(checkout).scaffold("quiz-agent", QUIZ, checkout / SERVICES.name)
+    return made
+
+
+def answers(folder: Path) -> dict[str, Any]:
+    """What a service was made from."""
+    found: dict[str, Any] = yaml.safe_load((folder / ".copier-answers.yml").read_text(encoding="utf-8"))
+    return found
+
+
+def test_the_services_are_what_the_skill_makes(tmp_path: Path) -> None:
+    result = run("python", SCRIPT, "--all", "--into", tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    again, committed = files(tmp_path), files(SERVICES)
+    assert {f"{service}/main.py" for service in Service} <= again.keys()
+    assert again.keys() == committed.keys()
+    assert again == committed, "change the template or the answers, and run the scaffold script with --all"
+
+
+@pytest.mark.parametrize("top", [None, ".", "skills/fastapi-dapr-agent"])
+def test_making_all_again_changes_nothing_whatever_git_says(checkout: Path, top: str | None) -> None:
+    if top is not None:
+        # Nothing is committed in it: copier would warn, or take the template as it was last committed.
+        subprocess.run(["git", "init", "--quiet", checkout / top], check=True)
+    scaffolding = script(checkout)
+    for name in scaffolding.known():
+        scaffolding.scaffold(name, {}, checkout / SERVICES.name)
+    assert files(checkout / SERVICES.name) == files(SERVICES)
+
+
+def test_nothing_that_was_made_names_this_machine(quiz: Path) -> None:
+    made = b"".join(content for content in files(quiz.parent).values())
+    for place in (ROOT, quiz.parents[1], Path.home()):
+        assert str(place).encode() not in made
+
+
+def test_a_new_service_is_valid_python_in_the_style_of_the_project(quiz: Path) -> None:
+    assert files(quiz).keys() == {"main.py", "README.md", ".copier-answers.yml"}
+    main = quiz / "main.py"
+    code = main.read_text(encoding="utf-8")
+    compile(code, main, "exec")
+    assert "main([Service.COURSE_AGENT, Service.USER_PROGRESS, Service.PROJECTOR])" in code
+    # The project's rules name folders from where its pyproject.toml is.
+    shutil.copy(ROOT / "pyproject.toml", quiz.parents[1])
+    check_style(quiz, cwd=quiz.parents[1])
+
+
+def test_the_script_is_executable_and_in_the_style_of_the_project() -> None:
+    assert (ROOT / SCRIPT).stat().st_mode & 0o111 == 0o111
+    # Its name does not end in .py, so that ruff looks at it only when it is told to. It is in no package: INP001.
+    check_style(ROOT / SCRIPT, "--ignore", "INP001", cwd=ROOT)
+
+
+def check_style(path: Path, *options: str, cwd: Path) -> None:
+    """Ruff has nothing to say against these files."""
+    for result in (
+        run("ruff", "check", "--no-cache", *options, path, cwd=cwd),
+        run("ruff", "format", "--no-cache", "--check", path, cwd=cwd),
+    ):
+        assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_a_service_made_again_keeps_its_answers_but_for_those_given(quiz: Path) -> None:
+    before = answers(quiz)
+    result = run("python", SCRIPT, "quiz-agent", "--port", "8010", cwd=quiz.parents[1])
+    assert (result.returncode, result.stderr) == (0, "")
+    assert answers(quiz) == {**before, "app_port": 8010}
+    assert "LEARNFLOW_PORT=8010" in (quiz / "README.md").read_text(encoding="utf-8")
+
+
+def test_copier_itself_can_make_a_service_again(checkout: Path) -> None:
+    service = checkout / SERVICES.name / "course-agent"
+    (service / "main.py").write_text("changed by hand", encoding="utf-8")
+    result = run("copier", "recopy", "--defaults", "--overwrite", service.relative_to(checkout), cwd=checkout)
+    assert result.returncode == 0, result.stderr
+    assert files(checkout / SERVICES.name) == files(SERVICES)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Quiz", "quiz_agent", "-quiz", "quiz-", "quiz--agent", "1quiz", "quiz\n", "q" * 59, "", ".", "..", "../quiz"],
+)
+def test_an_invalid_name_is_refused_and_nothing_is_written(tmp_path: Path, name: str) -> None:
+    scaffolding = script()
+    with pytest.raises(scaffolding.Refused):
+        scaffolding.scaffold(name, QUIZ, tmp_path / "into")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("serves", []),
+        ("serves", ["quiz"]),
+        ("summary", ""),
+        ("summary", "No sentence"),
+        ("summary", "Two\nlines."),
+        ("title", " "),
+        ("app_port", 80),
+        ("app_port", 3500),
+    ],
+)
+def test_an_invalid_answer_is_refused_by_name_and_nothing_is_written(
+    tmp_path: Path, question: str, answer: object
+) -> None:
+    scaffolding = script()
+    with pytest.raises(scaffolding.Refused, match=f"'{question}'"):
+        scaffolding.scaffold("quiz-agent", {**QUIZ, question: answer}, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refusal_is_told_in_one_line(tmp_path: Path) -> None:
+    result = run("python", SCRIPT, "quiz-agent", "--into", tmp_path, "--serves", "projector")
+    assert result.returncode == 1
+    assert re.fullmatch(r"scaffold: .*'summary': must be a sentence.*\n", result.stderr)
+
+
+def test_a_folder_that_was_made_by_hand_is_left_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "quiz-agent/main.py"
+    mine.parent.mkdir()
+    mine.write_text("mine", encoding="utf-8")
+    scaffolding = script()
+    with pytest.raises(scaffolding.Refused, match="was not made from the template"):
+        scaffolding.scaffold("quiz-agent", QUIZ, tmp_path)
+    assert files(tmp_path) == {"quiz-agent/main.py": b"mine"}
+
+
+def test_every_service_that_can_be_served_can_be_chosen() -> None:
+    questions = yaml.safe_load((SKILL / "copier.yml").read_text(encoding="utf-8"))
+    assert questions["serves"]["choices"] == list(Service)
+
+
+def test_the_skill_says_in_the_open_format_what_it_is() -> None:
+    _, head, body = (SKILL / "SKILL.md").read_text(encoding="utf-8").split("---\n", 2)
+    properties = yaml.safe_load(head)
+    assert properties.keys() <= {"name", "description", "license", "compatibility", "metadata", "allowed-tools"}
+    assert properties["name"] == SKILL.name
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", properties["name"])
+    assert len(properties["name"]) <= 64
+    assert 0 < len(properties["description"].strip()) <= 1024
+    assert properties["license"] == "Apache-2.0"
+    assert 0 < len(properties["compatibility"]) <= 500
+    assert body.strip()
+
+
+@EVERY_SERVICE
+def test_a_readme_lists_the_endpoints_of_its_service(service: Service) -> None:
+    readme = (SERVICES / service / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^- `([A-Z]+) (\S+)`", readme, re.MULTILINE)) == ENDPOINTS[service] | HEALTH
+
+
+@contextmanager
+def running(main: Path, data_dir: Path) -> Iterator[httpx2.Client]:
+    """Run a service as a program until the end of the block, and stop it; the client talks to it."""
+    log = data_dir.with_name("log")
+    with (
+        log.open("w", encoding="utf-8") as stderr,
+        subprocess.Popen(
+            [sys.executable, main],
+            cwd=data_dir.parent,
+            env=environment({"LEARNFLOW_PORT": "0", "LEARNFLOW_DATA_DIR": str(data_dir)}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        ) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            ready, _, _ = select.select([process.stdout], [], [], START_SECONDS)
+            said = process.stdout.readline() if ready else ""
+            url = re.search(r"http://\S+:\d+", said)
+            assert url, f"it did not start: {said}{log.read_text(encoding='utf-8')}"
+            with httpx2.Client(base_url=url[0], timeout=30) as client:
+                yield client
+            process.terminate()
+            process.wait(END_SECONDS)
+        finally:
+            process.kill()
+
+
+def check_endpoints(client: httpx2.Client, services: set[Service]) -> None:
+    """The service has its endpoints and no other: it says so, and the others are not found."""
+    assert client.get("/healthz").json() == {"status": "alive"}
+    ready = client.get("/readyz")
+    assert (ready.status_code, ready.json()) == (200, {"ready": True, "waiting_for": {}})
+    described = client.get("/openapi.json").json()["paths"]
+    operations = {(method.upper(), path) for path, methods in described.items() for method in methods}
+    assert operations == HEALTH.union(*(ENDPOINTS[service] for service in services))
+    for method, path in set[tuple[str, str]]().union(*ENDPOINTS.values()) - operations:
+        answer = client.request(method, path.format(lesson_id="l1"), json={} if method == "POST" else None)
+        assert answer.status_code == 404
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["type"] == "urn:learnflow:problem:not-found"
+
+
+def check_lessons(client: httpx2.Client) -> None:
+    """A lesson that was asked for is listed."""
+    asked = client.post("/generate-lesson", json={"learner_id": "ada", "topic": "loops"})
+    assert asked.status_code == 202
+    listed = client.get("/lessons", params={"learner_id": "ada"}, headers=including(asked))
+    assert listed.status_code == 200
+    assert [found["lesson_id"] for found in listed.json()["lessons"]] == [asked.json()["lesson"]["lesson_id"]]
+
+
+def check_progress(client: httpx2.Client) -> None:
+    """Progress that was reported is in the learner's status."""
+    reported = client.post("/update-progress", json={"learner_id": "bob", "lesson_id": "l1", "completion": 1})
+    assert reported.status_code == 202
+    status = client.get("/status", params={"learner_id": "bob"}, headers=including(reported))
+    assert status.status_code == 200
+    assert status.json()["lessons_completed"] == 1
+
+
+def including(accepted: httpx2.Response) -> dict[str, str]:
+    """The headers of a GET that waits until its answer includes what was accepted."""
+    return {"Consistency-Token": accepted.headers["Consistency-Token"], "Prefer": "wait=30"}
+
+
+@pytest.mark.process
+@EVERY_SERVICE
+def test_a_service_serves_its_own_endpoints_and_no_other(tmp_path: Path, service: Service) -> None:
+    with running(SERVICES / service / "main.py", tmp_path / "data") as client:
+        check_endpoints(client, {service})
+        if service is Service.COURSE_AGENT:
+            check_lessons(client)
+        elif service is Service.USER_PROGRESS:
+            check_progress(client)
+
+
+@pytest.mark.process
+def test_a_new_service_serves_what_was_chosen(quiz: Path, tmp_path: Path) -> None:
+    with running(quiz / "main.py", tmp_path / "data") as client:
+        check_endpoints(client, {Service.COURSE_AGENT, Service.USER_PROGRESS})
+        check_lessons(client)
+        check_progress(client)
