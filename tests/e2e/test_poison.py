@@ -8,6 +8,7 @@ from read_models import codec, keys
 from read_models.documents import LearnerDocument, ParkedDocument, PartitionDocument
 from sidecar.delivery import Verdict
 from sidecar.embedded import EmbeddedSidecar
+from sidecar.records import StoredDocument
 from tests.deadlines import until
 from tests.strategies import START, Report, value_of
 
@@ -52,7 +53,7 @@ async def test_poison_between_good_events_is_parked_and_the_rest_goes_on(tmp_pat
 
 
 async def test_what_was_folded_survives_a_restart_and_is_not_folded_again(tmp_path: Path) -> None:
-    stored = {}
+    stored: dict[str, StoredDocument] = {}
     for _ in range(2):
         sidecar = EmbeddedSidecar.open(tmp_path, partitions=1)
         try:
