@@ -23,11 +23,11 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 .PHONY: help run demo import test check lint types imports format schemas openapi lock bench clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Settings: PORT=$(PORT) DATA_DIR=$(DATA_DIR) FILE=$(FILE) ARGS=... PYTHON=$(PYTHON)"
 
-run: .venv/.runtime ## serve the embedded default on http://127.0.0.1:$(PORT), data in DATA_DIR
+run: .venv/.runtime ## serve the embedded default on http://127.0.0.1:PORT, data in DATA_DIR
 	@exec $(BIN)/learnflow up --port $(PORT) --data-dir $(DATA_DIR)
 
 demo: .venv/.runtime ## a minute's tour: a temporary service, real history imported, a learner's status

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import signal
 import socket
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import uvicorn
@@ -14,7 +16,6 @@ from learnflow.services import Service, build
 from learnflow.settings import Settings
 from learnflow.sidecar import open_embedded
 from sidecar.errors import SidecarError
-
 
 SWITCH_INTERVAL_SECONDS: Final = 0.0005
 
@@ -49,7 +50,7 @@ def serve(services: Collection[Service], settings: Settings, on_ready: Callable[
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     with (
         _listen(settings) as listener,
-        asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner,
+        asyncio.Runner(loop_factory=uvicorn.Config("", log_config=None).get_loop_factory()) as runner,
     ):
         runner.run(_serve(services, settings, listener, on_ready))
 
@@ -107,7 +108,7 @@ def _url(listener: socket.socket) -> str:
 
 
 class _Server(uvicorn.Server):
-    """Tells when it takes requests."""
+    """Tells when it takes requests, and takes a signal to end as a wish, not as a failure: the exit status is 0."""
 
     def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
         super().__init__(config)
@@ -118,3 +119,13 @@ class _Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         if not self.should_exit:
             self._on_started()
+
+    @override
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {signum: signal.signal(signum, self.handle_exit) for signum in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for signum, handler in before.items():
+                signal.signal(signum, handler)

@@ -99,8 +99,10 @@ class Engine:
             if batch:
                 await self._settle(batch)
         except (ProjectorError, SidecarError, UnreadableDocument) as failure:
+            # A long outage is told once, not at every attempt.
+            level = logging.DEBUG if self.trouble == str(failure) else logging.WARNING
             self.trouble = str(failure)
-            logger.warning("batch of partition %s is retried: %s", batch[0].partition if batch else "?", failure)
+            logger.log(level, "batch of partition %s is retried: %s", batch[0].partition if batch else "?", failure)
             return Verdict.RETRY
         self.trouble = None
         return Verdict.SETTLED
