@@ -28,10 +28,10 @@ help: ## this list
 	@echo "  Settings: PORT=$(PORT) DATA_DIR=$(DATA_DIR) FILE=$(FILE) ARGS=... PYTHON=$(PYTHON)"
 
 run: .venv/.runtime ## serve the embedded default on http://127.0.0.1:PORT, data in DATA_DIR
-	@exec $(BIN)/learnflow up --port $(PORT) --data-dir $(DATA_DIR)
+	@exec $(BIN)/learnflow up --port $(PORT) --data-dir "$(DATA_DIR)"
 
 demo: .venv/.runtime ## a minute's tour: a temporary service, real history imported, a learner's status
-	@exec $(BIN)/learnflow demo --file $(FILE)
+	@exec $(BIN)/learnflow demo --file "$(FILE)"
 
 test: .venv/.dev ## every test (ARGS="-k name" narrows)
 	@exec $(BIN)/pytest $(ARGS)
