@@ -84,13 +84,12 @@ define install
 endef
 
 .venv/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml | $(UV) .venv/pyvenv.cfg
-	@test ! -e .venv/.dev || test .venv/.dev -nt pyproject.toml || rm -f .venv/.dev
-	@if test -e .venv/.dev; then touch $@; else $(MAKE) --no-print-directory .runtime-only; fi
+	@if test -e .venv/.dev; then $(MAKE) --no-print-directory .venv/.dev; else $(MAKE) --no-print-directory runtime-only; fi
+	@touch $@
 
-.PHONY: .runtime-only
-.runtime-only:
+.PHONY: runtime-only
+runtime-only:
 	$(call install,LearnFlow,requirements/runtime.txt requirements/build.txt)
-	@touch .venv/.runtime
 
 .venv/.dev: requirements/dev.txt pyproject.toml | $(UV) .venv/pyvenv.cfg
 	$(call install,LearnFlow and its tools,requirements/dev.txt)

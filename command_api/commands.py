@@ -1,5 +1,7 @@
 """What a client may ask to be recorded: the bodies of the POST endpoints, and what they answer."""
 
+import re
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
@@ -8,9 +10,15 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from events.contracts import LearnerId, LessonElement, LessonId, Level
 from events.envelope import EPOCH
 from events.quantities import MAX_TIME_SPENT_SECONDS
+from web import examples
 
 CLOCK_TOLERANCE: Final = timedelta(minutes=2)
 """How far in the future something may have occurred by the clocks of others."""
+_RFC_3339: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+# What `_single_line` asks for, as far as a pattern can say it.
+_LINE_PATTERN: Final = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
 
 
 def _single_line(text: str) -> str:
@@ -21,20 +29,37 @@ def _single_line(text: str) -> str:
     """
     if any(character < " " or "\x7f" <= character <= "\x9f" for character in text):
         raise ValueError("must not contain control characters")
-    tidy = " ".join(text.split())
-    if not tidy:
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("must not contain lone surrogates")
+    if all(character.isspace() or unicodedata.category(character) == "Cf" for character in text):
         raise ValueError("must not be blank")
-    return tidy
+    return " ".join(text.split())
+
+
+def _whole_number(value: object) -> object:
+    """JSON has one kind of number: 30.0 is 30, as its schema says as well."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _text_of_time(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError("must be a date-time as RFC 3339 writes it, e.g. 2026-01-31T09:30:00Z")  # noqa: TRY004
+    # The parser behind it would take a number, also one in quotes, for seconds since 1970.
+    if not isinstance(value, str) or _RFC_3339.fullmatch(value) is None:
+        raise ValueError("must be a date-time with its offset as RFC 3339 writes it, e.g. 2026-01-31T09:30:00Z")
     return value
 
 
-Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text_of_time)]
-Line = Annotated[str, AfterValidator(_single_line)]
+def _in_utc(moment: datetime) -> datetime:
+    """The moment in UTC, so that one moment is one value however it was written."""
+    if moment < EPOCH:
+        raise ValueError("must not be before 1970-01-01T00:00:00Z")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must not be in the future") from None
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text_of_time), AfterValidator(_in_utc)]
+Line = Annotated[str, AfterValidator(_single_line), Field(json_schema_extra={"pattern": _LINE_PATTERN})]
 
 
 class Command(BaseModel):
@@ -48,19 +73,7 @@ class Command(BaseModel):
 class GenerateLesson(Command):
     """Ask for a lesson."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "learner_id": "ada",
-                    "topic": "Python decorators",
-                    "level": "beginner",
-                    "objectives": ["Write a decorator that times a function"],
-                    "duration_minutes": 30,
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.GENERATE_LESSON]})
 
     topic: Annotated[Line, Field(min_length=1, max_length=200, description="What to learn; one line.")]
     level: Annotated[Level, Field(strict=False)] = Level.BEGINNER
@@ -70,26 +83,13 @@ class GenerateLesson(Command):
             max_length=20, description="What the learner wants to be able to do; left out, the lesson proposes some."
         ),
     ] = []
-    duration_minutes: Annotated[int, Field(ge=5, le=240)] = 30
+    duration_minutes: Annotated[int, Field(ge=5, le=240), BeforeValidator(_whole_number)] = 30
 
 
 class UpdateProgress(Command):
     """Report how far a learner got in a lesson."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "learner_id": "ada",
-                    "lesson_id": "intro-to-loops",
-                    "completion": 1,
-                    "score": 0.85,
-                    "time_spent_seconds": 1260,
-                    "achievements": ["first-lesson"],
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.UPDATE_PROGRESS]})
 
     lesson_id: LessonId
     completion: Annotated[float, Field(ge=0, le=1, description="How much of the lesson is done; kept to six decimals.")]
@@ -108,15 +108,13 @@ class UpdateProgress(Command):
         """When it happened.
 
         Raises:
-            ValueError: before 1970, or further in the future than clocks may differ.
+            ValueError: further in the future than clocks may differ.
         """
         if self.occurred_at is None:
             return now
-        if self.occurred_at < EPOCH:
-            raise ValueError("must not be before 1970-01-01T00:00:00Z")
         if self.occurred_at > now + CLOCK_TOLERANCE:
             raise ValueError("must not be in the future")
-        return self.occurred_at.astimezone(UTC)
+        return self.occurred_at
 
 
 class Lesson(BaseModel):
@@ -136,6 +134,8 @@ class Lesson(BaseModel):
 class LessonAccepted(BaseModel):
     """The log has the request."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.LESSON_ACCEPTED]})
+
     event_id: str
     lesson: Lesson
 
@@ -153,6 +153,8 @@ class RecordedProgress(BaseModel):
 class ProgressAccepted(BaseModel):
     """The log has the report."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.PROGRESS_ACCEPTED]})
+
     event_id: str
     learner_id: str
     lesson_id: str
@@ -160,5 +162,8 @@ class ProgressAccepted(BaseModel):
 
 
 def canonical(command: Command) -> dict[str, Any]:
-    """The command as plain JSON values: equal commands give equal values, however they were written."""
-    return command.model_dump(mode="json")
+    """The command as plain JSON values: equal commands give equal values, however they were written.
+
+    Fields at their default are left out, so that a field added later does not give old commands another name.
+    """
+    return command.model_dump(mode="json", exclude_defaults=True)

@@ -18,6 +18,8 @@ from sidecar.records import NewRecord
 logger = logging.getLogger(__name__)
 
 PAUSE_SECONDS: Final = 0.1
+GRACE_SECONDS: Final = 0.5
+"""How long after its time an appender may still answer; one that does not must not hold up all others."""
 
 
 class QueueFull(Exception):
@@ -171,7 +173,11 @@ class Publisher:
         remaining = max(waiting.deadline for waiting in batch) - asyncio.get_running_loop().time()
         if remaining <= 0:
             raise AppendUnconfirmed("no time is left")
-        await self._appender.append([waiting.record for waiting in batch], timeout_seconds=remaining)
+        try:
+            async with asyncio.timeout(remaining + GRACE_SECONDS):
+                await self._appender.append([waiting.record for waiting in batch], timeout_seconds=remaining)
+        except TimeoutError:
+            raise AppendUnconfirmed("the log does not answer") from None
 
 
 def _settle(batch: Sequence[_Waiting], failure: Exception | None) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Header, Response
+from fastapi import Depends, Header, Request, Response
 
 from command_api.commands import Command, canonical
 from command_api.publisher import Publisher, QueueFull
@@ -22,7 +22,7 @@ from events.identity import (
 )
 from sidecar.errors import AppendRefused, AppendUnconfirmed, MessageTooLarge
 from sidecar.records import NewRecord
-from web.problems import NOT_CONFIRMED, NOT_RECORDED, QUEUE_FULL, TOO_LARGE, ProblemError
+from web.problems import INVALID, NOT_CONFIRMED, NOT_RECORDED, QUEUE_FULL, TOO_LARGE, FieldProblem, ProblemError
 from web.tracing import continue_trace
 
 RETRY_AFTER: Final = {"Retry-After": "1"}
@@ -53,20 +53,29 @@ class RequestContext:
     received_at: datetime
 
 
-def request_context(
+async def request_context(
+    request: Request,
     idempotency_key: Annotated[
         str | None,
         Header(
+            alias="Idempotency-Key",
             pattern=IDEMPOTENCY_KEY_PATTERN,
             description="A request repeated with the same key and body is recorded once, however often it is sent.",
         ),
     ] = None,
     x_correlation_id: Annotated[
-        str | None, Header(pattern=ID_PATTERN, description="Carried on as the event's `correlationid`.")
+        str | None,
+        Header(alias="X-Correlation-Id", pattern=ID_PATTERN, description="Carried on as the event's `correlationid`."),
     ] = None,
     traceparent: Annotated[str | None, Header(description="W3C Trace Context, carried on by the event.")] = None,
 ) -> RequestContext:
-    """Read the headers of a POST."""
+    """Read the headers of a POST.
+
+    Raises:
+        ProblemError: there are two idempotency keys; under either alone, the client might count its command twice.
+    """
+    if len(request.headers.getlist("Idempotency-Key")) > 1:
+        raise ProblemError(INVALID, errors=[FieldProblem(field="Idempotency-Key", detail="must be sent once")])
     return RequestContext(idempotency_key, continue_trace(traceparent), x_correlation_id, datetime.now(UTC))
 
 

@@ -8,6 +8,8 @@ import typer
 from pydantic import ValidationError
 
 from learnflow import contracts
+from learnflow.demo import demo
+from learnflow.importing.command import import_history
 from learnflow.services import Service
 from learnflow.serving import CannotListen, configure_logging, serve
 from learnflow.settings import Settings
@@ -22,6 +24,8 @@ main = typer.Typer(
     rich_markup_mode="markdown",
 )
 main.add_typer(contracts.commands, name="contracts")
+main.command("import")(import_history)
+main.command("demo")(demo)
 
 
 @main.callback(invoke_without_command=True)

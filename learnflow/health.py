@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from sidecar.errors import SidecarError
 
@@ -18,11 +18,15 @@ Check = Callable[[], Awaitable[str | None]]
 class Alive(BaseModel):
     """The process answers."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "alive"}]})
+
     status: str = "alive"
 
 
 class Readiness(BaseModel):
     """Whether the service can do its work now."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"ready": True, "waiting_for": {}}]})
 
     ready: bool
     waiting_for: Annotated[dict[str, str], Field(description="What is amiss, by part; empty when ready.")]

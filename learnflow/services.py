@@ -25,9 +25,8 @@ from query_api.status import status_router
 from read_models import keys
 from read_models.codec import UnreadableDocument
 from sidecar.errors import SidecarError
-from web import problems
+from web import description, problems
 from web.limits import RequestLimits
-from web.problems import Problem
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +83,7 @@ def build(services: Collection[Service], sidecar: Sidecar, settings: Settings) -
         app.include_router(progress_router(publisher))
         app.include_router(status_router(projections, _today))
     app.include_router(health_router(_checks(services, sidecar, engine)))
-    _describe_problems(app)
+    description.install(app)
     return app
 
 
@@ -145,22 +144,3 @@ def _checks(services: Collection[Service], sidecar: Sidecar, engine: Engine) -> 
     if Service.PROJECTOR in services:
         checks["projector"] = projector
     return checks
-
-
-def _describe_problems(app: FastAPI) -> None:
-    """Have the API description carry the problem schema, and leave out the error shape that is never answered."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, object]:
-        if app.openapi_schema is None:
-            description = generate()
-            schemas = description["components"]["schemas"]
-            schemas.pop("HTTPValidationError", None)
-            schemas.pop("ValidationError", None)
-            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas.update(problem.pop("$defs"))
-            schemas["Problem"] = problem
-            app.openapi_schema = description
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]

@@ -3,9 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from events.envelope import EPOCH
+from web import examples
 
 
 class AsOf(BaseModel):
@@ -29,6 +30,8 @@ class LessonListed(BaseModel):
 
 class LessonList(BaseModel):
     """A page of lessons, newest first."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.LESSON_LIST]})
 
     lessons: list[LessonListed]
     next_cursor: Annotated[
@@ -60,6 +63,8 @@ class Element(BaseModel):
 
 class LessonInFull(LessonListed):
     """A lesson with all its steps, and the learner's progress in it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.LESSON_IN_FULL]})
 
     objectives: list[str]
     elements: list[Element]
@@ -120,6 +125,8 @@ class Figures(BaseModel):
 class LearnerStatus(Figures):
     """Where a learner stands."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.LEARNER_STATUS]})
+
     learner_id: str
     achievements: Annotated[list[str], Field(description="Earned first, first; 500 at most.")]
     streak_days: Annotated[int, Field(description="Days in a row (UTC) with activity, up to today or yesterday.")]
@@ -131,6 +138,8 @@ class LearnerStatus(Figures):
 
 class PlatformStatus(Figures):
     """Where all learners together stand."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.PLATFORM_STATUS]})
 
     learners: int
     achievements_awarded: int

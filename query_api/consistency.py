@@ -19,7 +19,7 @@ from read_models.documents import CountedDocument, LearnerDocument, ParkedEventD
 from web.preferences import wait_seconds
 from web.problems import INVALID, FieldProblem, ProblemError
 
-FIRST_PAUSE_SECONDS: Final = 0.005
+FIRST_PAUSE_SECONDS: Final = 0.002
 LONGEST_PAUSE_SECONDS: Final = 0.1
 
 CONSISTENCY_HEADERS: Final[dict[str, Any]] = {
@@ -30,6 +30,14 @@ CONSISTENCY_HEADERS: Final[dict[str, Any]] = {
     },
     "Preference-Applied": {"description": "The `wait` that was honoured.", "schema": {"type": "string"}},
 }
+
+
+def with_consistency(described: dict[int | str, dict[str, Any]]) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI description of what a GET answers, with the headers that its success and a 404 may carry."""
+    found: dict[int | str, dict[str, Any]] = {200: {}, **described}
+    return {
+        status: one | {"headers": CONSISTENCY_HEADERS} if status in {200, 404} else one for status, one in found.items()
+    }
 
 
 class ConsistencyStatus(StrEnum):
@@ -94,13 +102,18 @@ async def _status(projections: Projections, token: ConsistencyToken) -> Consiste
     return ConsistencyStatus.PENDING
 
 
-def _demand(
+async def _demand(
     consistency_token: Annotated[
         str | None,
-        Header(max_length=500, description="From the 202 of a POST: the answer is wanted with that event included."),
+        Header(
+            alias="Consistency-Token",
+            max_length=500,
+            description="From the 202 of a POST: the answer is wanted with that event included.",
+        ),
     ] = None,
     prefer: Annotated[
-        str | None, Header(description="`wait=N`: wait up to N seconds (30 at most) for the token's event.")
+        list[str] | None,
+        Header(alias="Prefer", description="`wait=N`: wait up to N seconds (30 at most) for the token's event."),
     ] = None,
 ) -> Demand:
     if consistency_token is None:
@@ -110,7 +123,7 @@ def _demand(
     except InvalidToken as invalid:
         error = FieldProblem(field="Consistency-Token", detail=str(invalid))
         raise ProblemError(INVALID, errors=[error]) from None
-    return Demand(token, wait_seconds(prefer))
+    return Demand(token, wait_seconds(prefer or ()))
 
 
 WantedConsistency = Annotated[Demand, Depends(_demand)]

@@ -8,7 +8,7 @@ from events.contracts import Level
 from events.identity import ID_PATTERN
 from query_api import listing
 from query_api.answers import Element, LessonInFull, LessonList, LessonListed, moment_us
-from query_api.consistency import CONSISTENCY_HEADERS, WantedConsistency
+from query_api.consistency import WantedConsistency, with_consistency
 from query_api.figures import as_of, lesson_progress, platform_as_of
 from query_api.listing import LessonFilter, Page
 from query_api.projections import Projections, Snapshot
@@ -24,6 +24,8 @@ from read_models.documents import (
 from web.problems import INTERNAL, INVALID, NOT_READY, STALE_CURSOR, UNKNOWN_LESSON, ProblemError, responses
 
 DEFAULT_LIMIT: Final = 20
+MAX_CURSOR: Final = 32_000
+"""A cursor holds a position for every partition of the log, and that may have 1,024."""
 
 
 def lessons_router(projections: Projections) -> APIRouter:
@@ -34,10 +36,7 @@ def lessons_router(projections: Projections) -> APIRouter:
         "/lessons",
         operation_id="listLessons",
         summary="List lessons, newest first",
-        responses={
-            200: {"headers": CONSISTENCY_HEADERS},
-            **responses(INVALID, STALE_CURSOR, NOT_READY, INTERNAL),
-        },
+        responses=with_consistency(responses(INVALID, STALE_CURSOR, NOT_READY, INTERNAL)),
     )
     async def list_lessons(
         response: Response,
@@ -48,18 +47,22 @@ def lessons_router(projections: Projections) -> APIRouter:
         ] = None,
         level: Annotated[Level | None, Query(description="Only of this level.")] = None,
         limit: Annotated[int, Query(ge=1, le=100, description="At most so many.")] = DEFAULT_LIMIT,
-        cursor: Annotated[str | None, Query(max_length=2000, description="`next_cursor` of the page before.")] = None,
+        cursor: Annotated[
+            str | None, Query(max_length=MAX_CURSOR, description="`next_cursor` of the page before.")
+        ] = None,
     ) -> LessonList:
         """List lessons that were asked for, newest first, a page at a time."""
         await demand.meet(projections, response)
         wanted = LessonFilter(learner_id, topic, None if level is None else level.value)
+        if cursor is None:
+            return await _list_from_start(projections, wanted, limit)
         return await _list(projections, wanted, limit, cursor)
 
     @router.get(
         "/lessons/{lesson_id}",
         operation_id="getLesson",
         summary="A lesson in full, with the learner's progress",
-        responses={200: {"headers": CONSISTENCY_HEADERS}, **responses(INVALID, UNKNOWN_LESSON, NOT_READY, INTERNAL)},
+        responses=with_consistency(responses(INVALID, UNKNOWN_LESSON, NOT_READY, INTERNAL)),
     )
     async def get_lesson(
         response: Response,
@@ -75,6 +78,16 @@ def lessons_router(projections: Projections) -> APIRouter:
         return await _in_full(projections, document)
 
     return router
+
+
+async def _list_from_start(projections: Projections, wanted: LessonFilter, limit: int) -> LessonList:
+    """The first page; a generation that takes over while it is read is no reason to refuse it."""
+    try:
+        return await _list(projections, wanted, limit, None)
+    except ProblemError as problem:
+        if problem.kind is not STALE_CURSOR:
+            raise
+    return await _list(projections, wanted, limit, None)
 
 
 async def _list(projections: Projections, wanted: LessonFilter, limit: int, cursor: str | None) -> LessonList:

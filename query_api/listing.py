@@ -117,7 +117,7 @@ async def list_catalogues(
     """
     tails = {number: _Tail(length) for number, length in positions.items()}
     found: list[CatalogueEntry] = []
-    budget = MAX_PAGES
+    budget = max(MAX_PAGES, len(tails))  # at least a page of each, or nothing could ever be listed
     _take(tails, found, limit)
     while len(found) < limit:
         empty = [number for number, tail in tails.items() if not tail.ready()]

@@ -13,6 +13,8 @@ from web.problems import NOT_READY, ProblemError
 D = TypeVar("D", bound=Document)
 
 _ATTEMPTS: Final = 5
+_SOON: Final = {"Retry-After": "1"}
+_LATER: Final = {"Retry-After": "30"}
 
 
 class Snapshot:
@@ -40,7 +42,7 @@ class Snapshot:
         try:
             return codec.decode(stored.value, shape)
         except UnreadableDocument as unreadable:
-            raise ProblemError(NOT_READY, f"A document can't be read: {key}.") from unreadable
+            raise ProblemError(NOT_READY, f"A document can't be read: {key}.", headers=_LATER) from unreadable
 
 
 class Projections:
@@ -61,15 +63,18 @@ class Projections:
             SidecarError: the state store does not answer.
         """
         for _ in range(_ATTEMPTS):
-            stored = await self._reader.read({keys.CONTROL, *named(self._generation, self._partitions)})
+            # Kept here, because another request may learn of another generation while this one waits for its answer.
+            asked_for = self._generation, self._partitions
+            stored = await self._reader.read({keys.CONTROL, *named(*asked_for)})
             found = stored.get(keys.CONTROL)
             if found is None:
-                raise ProblemError(NOT_READY, "Nothing was projected yet.", headers={"Retry-After": "1"})
+                raise ProblemError(NOT_READY, "Nothing was projected yet.", headers=_SOON)
             try:
                 control = codec.decode(found.value, ControlDocument)
             except UnreadableDocument as unreadable:
-                raise ProblemError(NOT_READY, f"A document can't be read: {keys.CONTROL}.") from unreadable
-            if (control.active, control.log.partitions) == (self._generation, self._partitions):
+                detail = f"A document can't be read: {keys.CONTROL}."
+                raise ProblemError(NOT_READY, detail, headers=_LATER) from unreadable
+            if (control.active, control.log.partitions) == asked_for:
                 return Snapshot(control, stored)
             self._generation, self._partitions = control.active, control.log.partitions
-        raise ProblemError(NOT_READY, "The active generation keeps changing.", headers={"Retry-After": "1"})
+        raise ProblemError(NOT_READY, "The active generation keeps changing.", headers=_SOON)

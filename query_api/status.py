@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from events.identity import ID_PATTERN
 from query_api.answers import LearnerStatus, PlatformStatus
-from query_api.consistency import CONSISTENCY_HEADERS, WantedConsistency
+from query_api.consistency import WantedConsistency, with_consistency
 from query_api.figures import learner_status, platform_status
 from query_api.projections import Projections
 from read_models import keys
@@ -24,7 +24,7 @@ def status_router(projections: Projections, today: Callable[[], date]) -> APIRou
         "/status",
         operation_id="getStatus",
         summary="Where a learner stands; without a learner, the whole platform",
-        responses={200: {"headers": CONSISTENCY_HEADERS}, **responses(INVALID, UNKNOWN_LEARNER, NOT_READY, INTERNAL)},
+        responses=with_consistency(responses(INVALID, UNKNOWN_LEARNER, NOT_READY, INTERNAL)),
     )
     async def get_status(
         response: Response,

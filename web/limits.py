@@ -21,7 +21,8 @@ class RequestLimits:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        if headers.get(b"content-type", b"").split(b";")[0].strip().lower() != b"application/json":
+        media_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+        if media_type not in {b"", b"application/json"}:
             await respond(ProblemError(MEDIA))(scope, receive, send)
             return
         announced = headers.get(b"content-length", b"0")
@@ -33,6 +34,9 @@ class RequestLimits:
             # The rest of the body stays unread, so the connection can't be used again.
             refusal = respond(ProblemError(TOO_LARGE, detail, headers={"Connection": "close"}))
             await refusal(scope, receive, send)
+            return
+        if not media_type and any(message.get("body") for message in messages):
+            await respond(ProblemError(MEDIA))(scope, receive, send)
             return
         waiting = iter(messages)
 

@@ -22,6 +22,7 @@ from sidecar.errors import MessageTooLarge, SidecarUnavailable, StorageDamaged
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
+_LONGEST_FIELD: Final = 200
 _PLAIN: Final = {
     "extra_forbidden": "is not a field of this request",
     "missing": "is required",
@@ -74,6 +75,20 @@ PROBLEMS: Final = (
 )  # fmt: skip
 
 
+_EXAMPLES: Final[dict[ProblemType, dict[str, Any]]] = {
+    INVALID: {"errors": [{"field": "topic", "detail": "must not be blank"}]},
+    NOT_CONFIRMED: {
+        "detail": "Repeat the request with this Idempotency-Key: however often it arrives, it counts once.",
+        "idempotency_key": "retry.019c1375-aa3b-7c52-8f6e-2b5f0d3c9a10.5b2f0c6d1e8a4f739c0d2b7e6a1f4c38",
+    },
+}
+_RETRY_AFTER: Final = {"description": "Seconds to wait before another try.", "schema": {"type": "integer"}}
+_KEY_TO_REPEAT: Final = {
+    "description": "With `not-confirmed`: the key under which a repeat counts once.",
+    "schema": {"type": "string"},
+}
+
+
 class FieldProblem(BaseModel):
     """One fault of a request."""
 
@@ -118,26 +133,32 @@ def responses(*kinds: ProblemType) -> dict[int | str, dict[str, Any]]:
     described: dict[int | str, dict[str, Any]] = {}
     for status in sorted({kind.status for kind in kinds}):
         of_status = [kind for kind in kinds if kind.status == status]
-        examples = {
-            kind.slug: {"value": {"type": kind.uri, "title": kind.title, "status": kind.status}} for kind in of_status
-        }
+        examples = {kind.slug: {"value": _members(kind) | _EXAMPLES.get(kind, {})} for kind in of_status}
         described[status] = {
             "description": "; ".join(kind.title for kind in of_status),
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
         }
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            described[status]["headers"] = {"Retry-After": _RETRY_AFTER}
+        if NOT_CONFIRMED in of_status:
+            described[status]["headers"]["Idempotency-Key"] = _KEY_TO_REPEAT
     return described
 
 
 def respond(problem: ProblemError) -> JSONResponse:
     """The problem as an HTTP response."""
     kind = problem.kind
-    content: dict[str, Any] = {"type": kind.uri, "title": kind.title, "status": kind.status}
+    content = _members(kind)
     if problem.detail is not None:
         content["detail"] = problem.detail
     if problem.errors:
         content["errors"] = [error.model_dump() for error in problem.errors]
     content.update(problem.extensions)
     return JSONResponse(content, status_code=kind.status, headers=dict(problem.headers), media_type=MEDIA_TYPE)
+
+
+def _members(kind: ProblemType) -> dict[str, Any]:
+    return {"type": kind.uri, "title": kind.title, "status": kind.status}
 
 
 def install(app: FastAPI) -> None:
@@ -184,7 +205,9 @@ def _from_validation(invalid: RequestValidationError) -> ProblemError:
 
 def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
     _place, *path = error["loc"]
-    return FieldProblem(field=".".join(str(part) for part in path) or "body", detail=_explain(error))
+    # The name of an unknown field is the client's: it is told, but not at any length.
+    field = ".".join(str(part) for part in path) or "body"
+    return FieldProblem(field=field[:_LONGEST_FIELD], detail=_explain(error))
 
 
 def _explain(error: Mapping[str, Any]) -> str:

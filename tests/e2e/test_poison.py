@@ -2,13 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from projector.engine import Engine
 from read_models import codec, keys
 from read_models.documents import LearnerDocument, ParkedDocument, PartitionDocument
 from sidecar.delivery import Verdict
 from sidecar.embedded import EmbeddedSidecar
-from sidecar.records import StoredDocument
 from tests.deadlines import until
 from tests.strategies import START, Report, value_of
 
@@ -53,7 +53,7 @@ async def test_poison_between_good_events_is_parked_and_the_rest_goes_on(tmp_pat
 
 
 async def test_what_was_folded_survives_a_restart_and_is_not_folded_again(tmp_path: Path) -> None:
-    stored: dict[str, StoredDocument] = {}
+    stored: dict[str, Any] = {}
     for _ in range(2):
         sidecar = EmbeddedSidecar.open(tmp_path, partitions=1)
         try:
