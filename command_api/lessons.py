@@ -6,21 +6,10 @@ from fastapi import APIRouter, Body, Response
 
 from command_api.commands import GenerateLesson, Lesson, LessonAccepted
 from command_api.publisher import Publisher
-from command_api.recording import ACCEPTED_HEADERS, Context, accept, identify, metadata_of, record
+from command_api.recording import RESPONSES, Context, accept, identify, metadata_of, record
 from curriculum.composer import LessonRequest, compose
 from events.contracts import LessonRequested
 from events.identity import lesson_id_for
-from web.problems import (
-    INTERNAL,
-    INVALID,
-    MALFORMED,
-    MEDIA,
-    NOT_CONFIRMED,
-    NOT_RECORDED,
-    QUEUE_FULL,
-    TOO_LARGE,
-    responses,
-)
 
 SOURCE: Final = "/learnflow/course-agent"
 
@@ -35,10 +24,7 @@ def lesson_router(publisher: Publisher) -> APIRouter:
         operation_id="generateLesson",
         summary="Ask for a lesson",
         response_description="The log has the request; the lesson is in the answer.",
-        responses={
-            202: {"headers": ACCEPTED_HEADERS},
-            **responses(MALFORMED, INVALID, MEDIA, TOO_LARGE, QUEUE_FULL, NOT_RECORDED, NOT_CONFIRMED, INTERNAL),
-        },
+        responses=RESPONSES,
     )
     async def generate_lesson(
         command: Annotated[GenerateLesson, Body()], context: Context, response: Response
@@ -46,6 +32,8 @@ def lesson_router(publisher: Publisher) -> APIRouter:
         """Compose a lesson, record the request with it, and answer with both.
 
         The lesson is in lists and statuses a moment later; send the `Consistency-Token` with a GET to wait for that.
+        A repeat under the same `Idempotency-Key` is answered with the same ids. What was recorded first is what counts;
+        the times in the answer are of this request.
         """
         event_id = identify(context, command, LessonRequested)
         composed = compose(

@@ -8,22 +8,10 @@ from fastapi import APIRouter, Body, Response
 
 from command_api.commands import ProgressAccepted, RecordedProgress, UpdateProgress
 from command_api.publisher import Publisher
-from command_api.recording import ACCEPTED_HEADERS, Context, accept, identify, metadata_of, record
+from command_api.recording import RESPONSES, Context, accept, identify, metadata_of, record
 from events.contracts import ProgressUpdated
 from events.quantities import from_ppm, to_milliseconds, to_ppm, to_seconds
-from web.problems import (
-    INTERNAL,
-    INVALID,
-    MALFORMED,
-    MEDIA,
-    NOT_CONFIRMED,
-    NOT_RECORDED,
-    QUEUE_FULL,
-    TOO_LARGE,
-    FieldProblem,
-    ProblemError,
-    responses,
-)
+from web.problems import INVALID, FieldProblem, ProblemError
 
 SOURCE: Final = "/learnflow/user-progress"
 
@@ -38,15 +26,16 @@ def progress_router(publisher: Publisher) -> APIRouter:
         operation_id="updateProgress",
         summary="Report progress in a lesson",
         response_description="The log has the report.",
-        responses={
-            202: {"headers": ACCEPTED_HEADERS},
-            **responses(MALFORMED, INVALID, MEDIA, TOO_LARGE, QUEUE_FULL, NOT_RECORDED, NOT_CONFIRMED, INTERNAL),
-        },
+        responses=RESPONSES,
     )
     async def update_progress(
         command: Annotated[UpdateProgress, Body()], context: Context, response: Response
     ) -> ProgressAccepted:
-        """Record a report. It may come late, before its lesson, or for a lesson that is not one of ours."""
+        """Record a report. It may come late, before its lesson, or for a lesson that is not one of ours.
+
+        A repeat under the same `Idempotency-Key` is answered with the same id. What was recorded first is what counts;
+        without `occurred_at` the time in the answer is of this request.
+        """
         occurred_at = _occurred_at(command, context.received_at)
         event_id = identify(context, command, ProgressUpdated)
         data = ProgressUpdated(

@@ -22,18 +22,36 @@ from events.identity import (
 )
 from sidecar.errors import AppendRefused, AppendUnconfirmed, MessageTooLarge
 from sidecar.records import NewRecord
-from web.problems import INVALID, NOT_CONFIRMED, NOT_RECORDED, QUEUE_FULL, TOO_LARGE, FieldProblem, ProblemError
+from web.problems import (
+    INTERNAL,
+    INVALID,
+    MALFORMED,
+    MEDIA,
+    NOT_CONFIRMED,
+    NOT_RECORDED,
+    QUEUE_FULL,
+    TOO_LARGE,
+    FieldProblem,
+    ProblemError,
+    responses,
+)
 from web.tracing import continue_trace
 
 RETRY_AFTER: Final = {"Retry-After": "1"}
 
-ACCEPTED_HEADERS: Final[dict[str, Any]] = {
+_ACCEPTED_HEADERS: Final[dict[str, Any]] = {
     "Location": {"description": "Where to read the outcome.", "schema": {"type": "string"}},
     "Consistency-Token": {
         "description": "Send it with a GET (and `Prefer: wait=N`) for an answer that includes this event.",
         "schema": {"type": "string"},
     },
 }
+
+RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    202: {"headers": _ACCEPTED_HEADERS},
+    **responses(MALFORMED, INVALID, MEDIA, TOO_LARGE, QUEUE_FULL, NOT_RECORDED, NOT_CONFIRMED, INTERNAL),
+}
+"""What every POST may answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,10 +59,7 @@ def export_files(root: Root = Path()) -> None:
 
     Example: `learnflow contracts export`
     """
-    try:
-        check_schemas(root)
-    except BreakingSchemaChange as breaking:
-        fail(str(breaking))
+    _refuse_breaking_changes(root)
     for path, content in contract_files().items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(render(content), encoding="utf-8")
@@ -75,10 +72,7 @@ def check_files(root: Root = Path()) -> None:
 
     Example: `learnflow contracts check`
     """
-    try:
-        check_schemas(root)
-    except BreakingSchemaChange as breaking:
-        fail(str(breaking))
+    _refuse_breaking_changes(root)
     outdated = list(differing(root, contract_files()))
     if outdated:
         fail(f"not what the code says: {', '.join(map(str, outdated))}; run `learnflow contracts export`")
@@ -95,6 +89,13 @@ def differing(root: Path, files: Mapping[Path, dict[str, Any]]) -> Iterator[Path
 def render(content: Mapping[str, Any]) -> str:
     """The text of a file: readable, and the same for the same content."""
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _refuse_breaking_changes(root: Path) -> None:
+    try:
+        check_schemas(root)
+    except BreakingSchemaChange as breaking:
+        fail(str(breaking))
 
 
 async def _api_descriptions() -> dict[str, dict[str, Any]]:

@@ -37,14 +37,19 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Sidecar]:
     """
     embedded = EmbeddedSidecar.open(settings.data_dir, partitions=settings.partitions)
     try:
-        yield Sidecar(
-            appender=embedded.appender,
-            delivery=embedded.delivery,
-            log_reader=embedded.log_reader,
-            state_reader=embedded.state,
-            state_writer=embedded.state,
-            secrets=embedded.secrets,
-            invoker=embedded.invoker,
-        )
+        yield ports_of(embedded)
     finally:
         await embedded.close()
+
+
+def ports_of(embedded: EmbeddedSidecar) -> Sidecar:
+    """The embedded adapter as nothing but its ports."""
+    return Sidecar(
+        appender=embedded.appender,
+        delivery=embedded.delivery,
+        log_reader=embedded.log_reader,
+        state_reader=embedded.state,
+        state_writer=embedded.state,
+        secrets=embedded.secrets,
+        invoker=embedded.invoker,
+    )

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from learnflow.sidecar import Sidecar
+from learnflow.sidecar import Sidecar, ports_of
 from sidecar.embedded import EmbeddedSidecar
-from tests.http.harness import Api, open_sidecar, ports_of, serving
+from tests.http.harness import Api, open_sidecar, serving
 
 
 @pytest.fixture

@@ -101,19 +101,6 @@ def open_sidecar(folder: Path, *, partitions: int = 4) -> EmbeddedSidecar:
     return EmbeddedSidecar.open(folder, partitions=partitions, retry_seconds=0.01)
 
 
-def ports_of(embedded: EmbeddedSidecar) -> Sidecar:
-    """The adapter as the composition root hands it on."""
-    return Sidecar(
-        appender=embedded.appender,
-        delivery=embedded.delivery,
-        log_reader=embedded.log_reader,
-        state_reader=embedded.state,
-        state_writer=embedded.state,
-        secrets=embedded.secrets,
-        invoker=embedded.invoker,
-    )
-
-
 def check_problem(response: httpx2.Response, status: int, slug: str) -> Json:
     """The problem of an answer, which must be one as RFC 9457 has it, of this status and type."""
     assert response.status_code == status, response.text

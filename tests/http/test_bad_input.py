@@ -8,7 +8,8 @@ from urllib.parse import quote
 import pytest
 import pytest_asyncio
 
-from tests.http.harness import JSON, Api, Json, check_problem, faulty_fields, open_sidecar, ports_of, serving
+from learnflow.sidecar import ports_of
+from tests.http.harness import JSON, Api, Json, check_problem, faulty_fields, open_sidecar, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -14,7 +14,7 @@ import pytest_asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from learnflow.sidecar import Sidecar
+from learnflow.sidecar import Sidecar, ports_of
 from query_api.cursor import Cursor
 from query_api.lessons import MAX_CURSOR
 from read_models import codec, keys
@@ -27,7 +27,6 @@ from tests.http.harness import (
     check_problem,
     faulty_fields,
     open_sidecar,
-    ports_of,
     serving,
 )
 

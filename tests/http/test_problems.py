@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.http.harness import Api, check_problem, open_sidecar, ports_of, serving
+from learnflow.sidecar import ports_of
+from tests.http.harness import Api, check_problem, open_sidecar, serving
 from web.problems import PROBLEMS
 
 ONE_LOOP = pytest.mark.asyncio(loop_scope="module")
