@@ -11,6 +11,7 @@ from projector.errors import AccountsBroken, FoldFault
 from projector.pieces import Happened, Item, Missing, Refused, item_keys
 from projector.workspace import Workspace
 from read_models import keys
+from read_models.codec import UnreadableDocument
 from read_models.documents import (
     CATALOGUE_PAGE,
     CatalogueEntry,
@@ -61,6 +62,7 @@ def fold(workspace: Workspace, generation: int, partition: int, items: Iterable[
     Raises:
         FoldFault: a fold raised; the workspace is of no use any more.
         AccountsBroken: the partition has no document.
+        UnreadableDocument: the store holds something that is no document of ours.
     """
     partition_key = keys.partition(generation, partition)
     accounts = _accounts(workspace, partition_key)
@@ -76,6 +78,8 @@ def fold(workspace: Workspace, generation: int, partition: int, items: Iterable[
             case Happened():
                 try:
                     _apply(workspace, generation, accounts, item)
+                except (UnreadableDocument, MemoryError):
+                    raise  # no fault of the event: it must come again, not be parked
                 except Exception as cause:
                     raise FoldFault(offset=item.record.offset, cause=cause) from cause
                 _advance(accounts, item)

@@ -373,10 +373,15 @@ def test_what_a_learner_has_seen_never_goes_back() -> None:
     assert head.totals.events == 2
 
 
-async def test_an_unreadable_document_stops_the_partition_and_says_so(world: World) -> None:
-    world.log.append(0, value_of(REPORT), "ada")
+@pytest.mark.parametrize(
+    ("key", "shape"), [("g1/learner/ada", "LearnerDocument"), ("g1/catalogue/0/0", "CataloguePage")]
+)
+async def test_an_unreadable_document_stops_the_partition_and_parks_nothing(world: World, key: str, shape: str) -> None:
+    world.log.append(0, value_of(Request("r-1", "ada", START, "loops", "beginner")), "ada")
     await world.fold_all()
-    world.state.documents["g1/learner/ada"] = StoredDocument(b'{"learner_id":5}', "x")
-    world.log.append(0, value_of(replace(REPORT, event_id="e-2")), "ada")
+    world.state.documents[key] = StoredDocument(b'{"learner_id":5,"entries":5}', "x")
+    world.log.append(0, value_of(Request("r-2", "ada", START, "loops", "beginner")), "ada")
+    before = world.values
     assert await world.engine.handle(world.log.records(0)) is Verdict.RETRY
-    assert "not a LearnerDocument" in str(world.engine.trouble)
+    assert f"not a {shape}" in str(world.engine.trouble)
+    assert world.values == before
