@@ -11,6 +11,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from learnflow.settings import Settings
 from tests.servers import running_server
 
 ROOT = Path(__file__).parents[2]
@@ -57,3 +58,12 @@ def test_every_target_and_file_it_names_exists() -> None:
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
     for path in re.findall(r"\]\(([^)#]+)\)", README):
         assert path.startswith("http") or (ROOT / path).exists(), path
+
+
+def test_every_setting_is_in_the_table_with_its_default() -> None:
+    for name, field in Settings.model_fields.items():
+        (line,) = [
+            line for line in README.splitlines() if line.startswith("|") and f"`LEARNFLOW_{name.upper()}`" in line
+        ]
+        default = field.default
+        assert (f"{default:g}" if isinstance(default, float) else str(default)) in line.split("|")[2]
