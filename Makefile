@@ -20,6 +20,13 @@ export UV_NO_PROGRESS := 1
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
 
+# A virtual environment knows its place: in a checkout that was moved it is made anew.
+ifneq ($(wildcard .venv/.where),)
+ifneq ($(shell cat .venv/.where),$(CURDIR))
+$(shell rm -rf .venv)
+endif
+endif
+
 .PHONY: help run demo import test check lint types imports format schemas openapi lock bench clean
 
 help: ## this list
@@ -68,13 +75,19 @@ clean: ## forget what set-up made (data stays)
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(UV_VENV)/bin/uv:
-	@test -n "$(PYTHON)" || { echo "LearnFlow needs Python 3.11 or newer; none of python3.11, python3.12, python3.13, python3 answers as such. Name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(check-python)
 	@echo "Setting up uv $(UV_VERSION) with $(PYTHON) ..."
 	@rm -rf $(UV_VENV) && $(PYTHON) -m venv $(UV_VENV) || { echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu install its venv package (python3-venv)." >&2; exit 1; }
 	@$(UV_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 
 .venv/pyvenv.cfg: | $(UV)
+	$(check-python)
 	@$(UV) venv --quiet --python $(PYTHON) .venv
+	@echo "$(CURDIR)" > .venv/.where
+
+define check-python
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "LearnFlow needs Python 3.11 or newer, and '$(PYTHON)' is not one. Name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+endef
 
 # The package itself goes in as an editable folder; its build backend is pinned with the rest.
 define install

@@ -6,7 +6,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from command_api.commands import ProgressAccepted, RecordedProgress, UpdateProgress
-from events.envelope import EPOCH
+from events.times import EPOCH
 
 app = FastAPI()
 

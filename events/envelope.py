@@ -1,28 +1,30 @@
 """Events as CloudEvents 1.0 in structured JSON: the exact bytes of the log, in and out.
 
-Writing goes through the `cloudevents` package. Reading does not: its reader fills a missing `time` with the clock (a
-replay would fold another value), accepts NaN, and raises whatever the parser raises. Both are held together by a test.
+An event is built, and its attributes checked, by the `cloudevents` package. The package's JSON writer would triple the
+size of most scripts by escaping them; its reader fills a missing `time` with the clock (a replay would fold another
+value), accepts NaN, and raises whatever the parser raises. A test holds what we write to what the package reads.
 """
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
-from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import from_json
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json, to_json
 
 from events.contracts import CONTRACTS, EventData, LessonRequested
 from events.errors import EventRejected, EventTooLarge, Reason
 from events.identity import ID_PATTERN, fingerprint, lesson_id_for
+from events.times import EPOCH, Moment, to_microseconds
 from events.upcasting import UPCASTERS, UpcasterChain
 
 MAX_EVENT_BYTES: Final = 256 * 1024
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""What an event may have when it is written."""
+MAX_RECORD_BYTES: Final = 1024 * 1024
+"""What it may have when it is read: on its way a sidecar may escape characters that were written plainly."""
 _TYPE: Final = re.compile(r"io\.learnflow\.([A-Za-z]+)\.v([1-9][0-9]{0,5})")
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class _Envelope(BaseModel):
     source: Annotated[str, Field(min_length=1, max_length=500)]
     type: str
     subject: Annotated[str, Field(pattern=ID_PATTERN)]
-    time: Annotated[AwareDatetime, Field(ge=EPOCH)]
+    time: Annotated[Moment, Field(ge=EPOCH)]
     data: dict[str, Any]
 
 
@@ -103,7 +105,8 @@ def encode(metadata: EventMetadata, data: EventData) -> bytes:
     }
     if metadata.causation_id is not None:
         attributes["causationid"] = metadata.causation_id
-    value = JSONFormat().write(CloudEvent(attributes, data.model_dump(mode="json")))
+    event = CloudEvent(attributes, data.model_dump(mode="json"))
+    value = to_json({**event.get_attributes(), "data": event.get_data()})
     if len(value) > MAX_EVENT_BYTES:
         raise EventTooLarge(size=len(value), limit=MAX_EVENT_BYTES)
     return value
@@ -122,8 +125,8 @@ def decode(
     Raises:
         EventRejected: for anything else, with the reason.
     """
-    if len(value) > MAX_EVENT_BYTES:
-        raise EventRejected(Reason.TOO_LARGE, f"{len(value)} bytes, at most {MAX_EVENT_BYTES} are an event")
+    if len(value) > MAX_RECORD_BYTES:
+        raise EventRejected(Reason.TOO_LARGE, f"{len(value)} bytes, at most {MAX_RECORD_BYTES} are an event")
     try:
         envelope = _Envelope.model_validate_json(value)
     except ValidationError as invalid:
@@ -140,7 +143,7 @@ def decode(
         event_id=envelope.id,
         source=envelope.source,
         fingerprint=identity,
-        time_us=(envelope.time - EPOCH) // _MICROSECOND,
+        time_us=to_microseconds(envelope.time),
         data=_current_data(envelope, name, version, identity, upcasters, contracts),
     )
 

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     WRONG_SUBJECT = "wrong-subject"
     WRONG_LESSON_ID = "wrong-lesson-id"
     TOO_LARGE = "too-large"
+    FROM_THE_FUTURE = "from-the-future"
     UPCAST_FAILED = "upcast-failed"
     FOLD_FAILED = "fold-failed"
 

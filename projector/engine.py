@@ -5,59 +5,35 @@ It is the same for live delivery and for replay; only where batches come from di
 
 import asyncio
 import logging
-import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Final
 
 from events.errors import Reason
-from projector.errors import AccountsBroken, FoldFault, HoleUnread, ProjectorError
-from projector.fold import fold, needed_keys
-from projector.generations import check_fold, check_log, establish
-from projector.pieces import Decoder, Item, Missing, PieceLimits, Refused, cut
-from projector.workspace import Workspace
+from projector.errors import AccountsBroken, FoldFault, ProjectorError, StillBehind
+from projector.generations import establish_generation
+from projector.items import Decoder, Refused
+from projector.pieces import PieceLimits, cut
+from projector.settlement import Piece, PieceTooLarge, Settlement
 from read_models import codec, keys
 from read_models.codec import UnreadableDocument
-from read_models.documents import ControlDocument, PartitionDocument
+from read_models.documents import PartitionDocument
 from sidecar.delivery import Verdict
-from sidecar.errors import MessageTooLarge, SidecarError, StateConflict
+from sidecar.errors import MessageTooLarge, SidecarError
 from sidecar.log_reader import LogReader
-from sidecar.records import LogRecord, StoredDocument
+from sidecar.records import LogRecord
 from sidecar.state_reader import StateReader
 from sidecar.state_writer import StateWriter
 
 logger = logging.getLogger(__name__)
 
-CONFLICT_ATTEMPTS: Final = 5
-
-
-class _GenerationSwitched(Exception):
-    """`control` changed between two reads of one attempt."""
-
-
-class _PieceTooLarge(Exception):
-    """The sidecar does not carry the piece; `records` is how many it had."""
-
-    def __init__(self, records: Sequence[LogRecord]) -> None:
-        super().__init__(len(records))
-        self.records = records
-
-
-@dataclass(slots=True)
-class _Loaded:
-    """What an attempt has read."""
-
-    control: ControlDocument
-    control_etag: str
-    workspace: Workspace
+BATCH_SECONDS: Final = 5.0
+"""How long one delivery is worked on before it is asked to come again; a sidecar gives up on a slow one by itself."""
 
 
 class Engine:
-    """Folds batches into the active generation.
-
-    Attributes:
-        trouble: why the last batch, or the start, did not succeed; `None` if it did.
-    """
+    """Folds the log into the active generation, one batch of a partition at a time."""
 
     def __init__(
         self, *, log: LogReader, reader: StateReader, writer: StateWriter, limits: PieceLimits | None = None
@@ -66,8 +42,15 @@ class Engine:
         self._reader = reader
         self._writer = writer
         self._limits = limits or PieceLimits()
-        self._generation: int | None = None
-        self.trouble: str | None = "not started yet"
+        self._settlement = Settlement(log=log, reader=reader, writer=writer, limits=self._limits)
+        self._established = False
+        self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._troubles: dict[int | None, str] = {None: "not started yet"}
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps the engine from folding, by partition where it is one's; `None` if nothing does."""
+        return "; ".join(dict.fromkeys(self._troubles.values())) or None
 
     async def establish(self) -> None:
         """Make or check the active generation; `handle` does it itself where nobody has before.
@@ -75,14 +58,16 @@ class Engine:
         Raises:
             ProjectorError: log and documents do not fit; see `projector.errors`.
             SidecarError: log or state store do not answer.
+            UnreadableDocument: the store holds something that is no document of ours.
         """
         try:
-            control = await establish(self._log, self._reader, self._writer)
+            control = await establish_generation(self._log, self._reader, self._writer)
         except (ProjectorError, SidecarError, UnreadableDocument) as refusal:
-            self.trouble = str(refusal)
+            self._troubles[None] = str(refusal)
             raise
-        self._generation = control.active
-        self.trouble = None
+        self._settlement.generation = control.active
+        self._established = True
+        self._troubles.pop(None, None)
 
     async def handle(self, batch: Sequence[LogRecord]) -> Verdict:
         """Give every record of a batch its effect, exactly once over all deliveries.
@@ -93,151 +78,100 @@ class Engine:
         Returns:
             SETTLED when all are accounted for durably. RETRY when one is not; the reason is in `trouble` and the log.
         """
+        if not batch:
+            return Verdict.SETTLED
+        partition = batch[0].partition
         try:
-            if self._generation is None:
+            if not self._established:
                 await self.establish()
-            if batch:
-                await self._settle(batch)
-        except (ProjectorError, SidecarError, UnreadableDocument) as failure:
-            # A long outage is told once, not at every attempt.
-            level = logging.DEBUG if self.trouble == str(failure) else logging.WARNING
-            self.trouble = str(failure)
-            logger.log(level, "batch of partition %s is retried: %s", batch[0].partition if batch else "?", failure)
+            async with self._turns[partition]:
+                await self._settle(partition, batch, until=0)
+        except Exception as failure:  # noqa: BLE001 - whatever it was, the batch has to come again
+            self._tell(partition, failure)
             return Verdict.RETRY
-        self.trouble = None
+        self._troubles.pop(partition, None)
         return Verdict.SETTLED
 
-    async def _settle(self, batch: Sequence[LogRecord]) -> None:
+    async def catch_up(self, partition: int) -> None:
+        """Account for everything that the log holds of a partition now, also what delivery will not bring again.
+
+        That is the case where documents were restored from an older copy, or thrown away, behind a consumer group that
+        has moved on. It may run beside delivery and beside other projectors.
+
+        Raises:
+            ProjectorError: log and documents do not fit.
+            SidecarError: log or state store do not answer.
+            UnreadableDocument: the store holds something that is no document of ours.
+        """
+        end = (await self._log.bounds())[partition].end
+        while (first := await self.checkpoint(partition) + 1) < end:
+            found = await self._log.read(
+                partition, first, end, max_records=self._limits.records, max_bytes=self._limits.value_bytes
+            )
+            if found.next_offset == first:
+                return
+            async with self._turns[partition]:
+                await self._settle(partition, found.records, until=found.next_offset)
+
+    async def checkpoint(self, partition: int) -> int:
+        """The last offset of a partition that the active generation accounts for.
+
+        Raises:
+            AccountsBroken: the partition has no document.
+            SidecarError: the state store does not answer.
+            UnreadableDocument: the store holds something that is no document of ours.
+        """
+        key = keys.partition(self._settlement.generation, partition)
+        stored = (await self._reader.read([key])).get(key)
+        if stored is None:
+            raise AccountsBroken(key)
+        return codec.decode(stored.value, PartitionDocument).checkpoint
+
+    async def _settle(self, partition: int, records: Sequence[LogRecord], *, until: int) -> None:
         decoder = Decoder()
-        waiting = list(batch)
+        waiting = list(records)
+        last = max(until - 1, waiting[-1].offset if waiting else -1)
+        checkpoint = -1
         most = self._limits.records
-        while waiting:
-            piece = cut(waiting, decoder, self._limits, most)
+        end = time.monotonic() + BATCH_SECONDS
+        while checkpoint < last:
+            records_now = cut(waiting, decoder, self._limits, most)
+            whole = len(records_now) == len(waiting)
             try:
-                checkpoint = await self._settle_piece(piece, decoder, most)
-            except _PieceTooLarge as too_large:
-                most = len(too_large.records) // 2
-                if most == 0:
-                    most = 1
-                    self._refuse_outsized(too_large.records, decoder)
+                piece = Piece(partition, records_now, until if whole else 0, most)
+                checkpoint = await self._settlement.settle(piece, decoder)
+            except PieceTooLarge as too_large:
+                most = max(1, len(too_large.records) // 2)
+                if len(too_large.records) <= 1:
+                    _refuse_outsized(too_large.records, decoder)
                 continue
             except FoldFault as fault:
                 logger.exception("a fold raised, its event is parked")
                 decoder.refuse(fault.offset, Reason.FOLD_FAILED, str(fault))
                 continue
             waiting = [record for record in waiting if record.offset > checkpoint]
+            decoder.forget(checkpoint)
             most = min(most * 2, self._limits.records)
+            if checkpoint < last and time.monotonic() > end:
+                raise StillBehind(partition=partition, checkpoint=checkpoint)
 
-    @staticmethod
-    def _refuse_outsized(records: Sequence[LogRecord], decoder: Decoder) -> None:
-        for record in records:
-            if isinstance(decoder.item(record), Refused):
-                raise MessageTooLarge(f"offset {record.offset} can't even be parked within the sidecar's limit")
-            decoder.refuse(
-                record.offset, Reason.TOO_LARGE, "its documents exceed what the sidecar carries in one message"
-            )
-
-    async def _settle_piece(self, piece: Sequence[LogRecord], decoder: Decoder, most: int) -> int:
-        """Account for a piece, or for what the log holds in a hole before it; returns the checkpoint reached."""
-        for attempt in range(1, CONFLICT_ATTEMPTS + 1):
-            try:
-                return await self._attempt(piece, decoder, most)
-            except _GenerationSwitched:
-                logger.info("generation %s is active now", self._generation)
-            except StateConflict:
-                if attempt == CONFLICT_ATTEMPTS:
-                    raise
-                await asyncio.sleep(random.uniform(0, 0.02) * attempt)  # noqa: S311 - spreads rivals, no secret
-        raise StateConflict(f"the active generation changed {CONFLICT_ATTEMPTS} times in a row")
-
-    async def _attempt(self, piece: Sequence[LogRecord], decoder: Decoder, most: int) -> int:
-        partition = piece[0].partition
-        loaded = await self._load(partition, [decoder.item(record) for record in piece], piece)
-        generation = loaded.control.active
-        accounts = loaded.workspace.find(keys.partition(generation, partition), PartitionDocument)
-        checkpoint = accounts.checkpoint if accounts is not None else -1
-        if piece[0].offset <= checkpoint:
-            # What looks like a redelivery is one only if this is still the log that was folded.
-            check_log(loaded.control, await self._log.identity())
-        fresh = [record for record in piece if record.offset > checkpoint]
-        if not fresh:
-            return checkpoint
-        items, records = await self._without_holes(partition, checkpoint, fresh, decoder, most)
-        try:
-            while wanted := needed_keys(loaded.workspace, generation, partition, items):
-                await self._load_more(loaded, wanted)
-            accounts = fold(loaded.workspace, generation, partition, items)
-            await self._writer.transact(loaded.workspace.changes(keys.partition(generation, partition)))
-        except MessageTooLarge:
-            raise _PieceTooLarge(records) from None
-        return accounts.checkpoint
-
-    async def _load(self, partition: int, items: Sequence[Item], records: Sequence[LogRecord]) -> _Loaded:
-        generation = self._generation
-        assert generation is not None  # noqa: S101 - `handle` establishes it first
-        workspace = Workspace()
-        wanted = needed_keys(workspace, generation, partition, items)
-        try:
-            stored = await self._reader.read({keys.CONTROL, *wanted})
-        except MessageTooLarge:
-            raise _PieceTooLarge(records) from None
-        loaded = _Loaded(*_control(stored), workspace)
-        if loaded.control.active != generation:
-            self._generation = loaded.control.active
-            raise _GenerationSwitched
-        check_fold(loaded.control)
-        workspace.load(wanted, stored)
-        return loaded
-
-    async def _load_more(self, loaded: _Loaded, wanted: set[str]) -> None:
-        """Read what documents told to be needed. The partition's etag vouches that nobody wrote in between."""
-        stored = await self._reader.read({keys.CONTROL, *wanted})
-        control, etag = _control(stored)
-        if etag != loaded.control_etag:
-            self._generation = control.active
-            raise _GenerationSwitched
-        loaded.workspace.load(wanted, stored)
-
-    async def _without_holes(
-        self, partition: int, checkpoint: int, fresh: Sequence[LogRecord], decoder: Decoder, most: int
-    ) -> tuple[list[Item], list[LogRecord]]:
-        """Items that follow the checkpoint without a gap, and their records; the log fills what delivery left out."""
-        items: list[Item] = []
-        records: list[LogRecord] = []
-        expected = checkpoint + 1
-        for record in fresh:
-            if record.offset > expected:
-                hole = await self._log.read(
-                    partition, expected, record.offset, max_records=most, max_bytes=self._limits.value_bytes
-                )
-                if hole.next_offset == expected:
-                    raise HoleUnread(partition=partition, first=expected)
-                for found in hole.records:
-                    items += _missing(partition, expected, found.offset)
-                    items.append(decoder.item(found))
-                    records.append(found)
-                    expected = found.offset + 1
-                items += _missing(partition, expected, hole.next_offset)
-                expected = hole.next_offset
-                if expected < record.offset or len(records) >= most:
-                    break
-            items.append(decoder.item(record))
-            records.append(record)
-            expected = record.offset + 1
-            if len(records) >= most:
-                break
-        return items, records
+    def _tell(self, partition: int, failure: Exception) -> None:
+        """Note a failure. A long outage is logged once, not at every attempt."""
+        is_expected = isinstance(failure, ProjectorError | SidecarError | UnreadableDocument)
+        trouble = str(failure) if is_expected else f"a fault of the engine: {type(failure).__name__}: {failure}"
+        if self._troubles.get(partition) == trouble:
+            return
+        self._troubles[partition] = trouble
+        if is_expected:
+            logger.warning("a batch of partition %s is retried: %s", partition, trouble)
+        else:
+            logger.error("a batch of partition %s is retried: %s", partition, trouble, exc_info=failure)
 
 
-def _missing(partition: int, first: int, until: int) -> list[Item]:
-    if first == until:
-        return []
-    logger.error("partition %s: offsets %s to %s are missing from the log", partition, first, until - 1)
-    return [Missing(first, until - 1)]
-
-
-def _control(stored: Mapping[str, StoredDocument]) -> tuple[ControlDocument, str]:
-    control = stored.get(keys.CONTROL)
-    if control is None:
-        raise AccountsBroken(keys.CONTROL)
-    return codec.decode(control.value, ControlDocument), control.etag
+def _refuse_outsized(records: Sequence[LogRecord], decoder: Decoder) -> None:
+    for record in records:
+        if isinstance(decoder.item(record), Refused):
+            raise MessageTooLarge(f"offset {record.offset} can't even be parked within the sidecar's limit")
+        decoder.refuse(record.offset, Reason.TOO_LARGE, "its documents exceed what the sidecar carries in one message")
+    if not records:
+        raise MessageTooLarge("the accounts of a partition exceed what the sidecar carries in one message")

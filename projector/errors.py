@@ -7,6 +7,9 @@ ProjectorError
 ├── ForeignFold            the generation belongs to another version of the folds
 ├── AccountsBroken         the store lacks a document that must be there
 ├── HoleUnread             the log did not say what is in a hole
+├── LogRewritten           the log holds other records than those that were folded
+├── StillBehind            a piece of a long way was gone; the rest follows
+├── UnknownKey             (in `projector.workspace`) a document was not loaded before a fold asked for it
 └── FoldFault              a fold raised: the event is parked, the fold has a fault
 """
 
@@ -81,6 +84,27 @@ class HoleUnread(ProjectorError):
         super().__init__(f"partition {partition}: offset {first} was not delivered, and the log does not reach it yet")
         self.partition = partition
         self.first = first
+
+
+class LogRewritten(ProjectorError):
+    """The record at a checkpoint is not the one that was folded: the log was cut and grew again, or was restored."""
+
+    def __init__(self, *, partition: int, offset: int) -> None:
+        super().__init__(
+            f"partition {partition} holds another record at offset {offset} than the one that was folded: the log was"
+            " cut or restored and has grown again; nothing is taken for already applied"
+        )
+        self.partition = partition
+        self.offset = offset
+
+
+class StillBehind(ProjectorError):
+    """Time for one delivery ran out on a long way; what was reached is kept, and the rest follows."""
+
+    def __init__(self, *, partition: int, checkpoint: int) -> None:
+        super().__init__(f"partition {partition} is being caught up, {checkpoint} is the last offset accounted for")
+        self.partition = partition
+        self.checkpoint = checkpoint
 
 
 class FoldFault(ProjectorError):

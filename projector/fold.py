@@ -2,14 +2,14 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from events.contracts import LessonRequested
 from projector import learner_fold
 from projector.errors import AccountsBroken, FoldFault
-from projector.pieces import Happened, Item, Missing, Refused, item_keys
-from projector.workspace import Workspace
+from projector.items import Happened, Item, Missing, Refused
+from projector.workspace import UnknownKey, Workspace
 from read_models import keys
 from read_models.codec import UnreadableDocument
 from read_models.documents import (
@@ -24,33 +24,12 @@ from read_models.documents import (
     PartitionDocument,
     Position,
 )
+from read_models.seals import seal
 
 FOLD_VERSION: Final = "1"
 """Names what the folds make of the log: another version, another generation."""
 PARKED_INLINE_BYTES: Final = 1024 * 1024
 """A larger value is not kept a second time; its parked document tells where in the log it is."""
-
-
-def needed_keys(workspace: Workspace, generation: int, partition: int, items: Sequence[Item]) -> set[str]:
-    """The keys that folding `items` will ask for and that are not known yet.
-
-    Some are only told by documents: ask again after loading, until nothing is needed.
-    """
-    partition_key = keys.partition(generation, partition)
-    wanted = {partition_key}
-    for item in items:
-        wanted.update(item_keys(generation, item))
-    unknown = workspace.unknown(wanted)
-    if partition_key in unknown:
-        return unknown
-    accounts = _accounts(workspace, partition_key)
-    for item in items:
-        if isinstance(item, Happened):
-            if learner_fold.head_key(generation, item.event) not in unknown:
-                wanted.update(learner_fold.split_keys(workspace, generation, item.event))
-            if isinstance(item.event.data, LessonRequested):
-                wanted.add(keys.catalogue(generation, partition, accounts.catalogue // CATALOGUE_PAGE))
-    return workspace.unknown(wanted)
 
 
 def fold(workspace: Workspace, generation: int, partition: int, items: Iterable[Item]) -> PartitionDocument:
@@ -65,7 +44,9 @@ def fold(workspace: Workspace, generation: int, partition: int, items: Iterable[
         UnreadableDocument: the store holds something that is no document of ours.
     """
     partition_key = keys.partition(generation, partition)
-    accounts = _accounts(workspace, partition_key)
+    accounts = workspace.find(partition_key, PartitionDocument)
+    if accounts is None:
+        raise AccountsBroken(partition_key)
     workspace.touch(partition_key)
     for item in items:
         match item:
@@ -78,7 +59,7 @@ def fold(workspace: Workspace, generation: int, partition: int, items: Iterable[
             case Happened():
                 try:
                     _apply(workspace, generation, accounts, item)
-                except (UnreadableDocument, MemoryError):
+                except (UnreadableDocument, UnknownKey, MemoryError):
                     raise  # no fault of the event: it must come again, not be parked
                 except Exception as cause:
                     raise FoldFault(offset=item.record.offset, cause=cause) from cause
@@ -86,16 +67,10 @@ def fold(workspace: Workspace, generation: int, partition: int, items: Iterable[
     return accounts
 
 
-def _accounts(workspace: Workspace, partition_key: str) -> PartitionDocument:
-    accounts = workspace.find(partition_key, PartitionDocument)
-    if accounts is None:
-        raise AccountsBroken(partition_key)
-    return accounts
-
-
 def _advance(accounts: PartitionDocument, item: Happened | Refused) -> None:
     accounts.checkpoint = item.record.offset
     accounts.as_of = Position(item.record.offset, item.record.appended_at_ms)
+    accounts.seal = seal(item.record.offset, item.record.appended_at_ms, item.record.value)
 
 
 def _apply(workspace: Workspace, generation: int, accounts: PartitionDocument, item: Happened) -> None:
@@ -110,8 +85,8 @@ def _apply(workspace: Workspace, generation: int, accounts: PartitionDocument, i
         return
     accounts.applied += 1
     accounts.last_activity_us = max(accounts.last_activity_us, event.time_us)
-    learner_fold.add(accounts.totals, delta)
-    if isinstance(event.data, LessonRequested) and summary is not None and delta.lessons_requested:
+    accounts.totals.add(delta)
+    if isinstance(event.data, LessonRequested) and summary is not None:
         _file_lesson(workspace, generation, event.data, event.time_us)
         _list_lesson(
             workspace, generation, accounts, CatalogueEntry(event.data.lesson_id, event.data.learner_id, summary)
@@ -180,6 +155,10 @@ def _park(workspace: Workspace, generation: int, accounts: PartitionDocument, it
     workspace.put(key, parked)
     if rejection.fingerprint is not None:
         note = ParkedEventDocument(accounts.partition, accounts.parkings, parked.reason, parked.detail)
-        workspace.put(keys.parked_event(generation, rejection.fingerprint), note)
+        note_key = keys.parked_event(generation, rejection.fingerprint)
+        other = workspace.find(note_key, ParkedEventDocument)
+        # Of several the least counts, whichever partition was folded first.
+        if other is None or (note.partition, note.index) < (other.partition, other.index):
+            workspace.put(note_key, note)
     accounts.parkings += 1
     accounts.parked += 1

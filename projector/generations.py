@@ -1,12 +1,13 @@
 """The control document: which generation serves, which log it was folded from, and whether both still fit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from projector.errors import AccountsBroken, CheckpointBeyondLog, ForeignFold, HistoryGone, LogMismatch
+from projector.errors import AccountsBroken, CheckpointBeyondLog, ForeignFold, HistoryGone, LogMismatch, LogRewritten
 from projector.fold import FOLD_VERSION
 from read_models import codec, keys
 from read_models.documents import ControlDocument, LogIdentityDocument, PartitionDocument
+from read_models.seals import seal
 from sidecar.errors import StateConflict
 from sidecar.log_reader import LogReader
 from sidecar.records import LogIdentity, PartitionBounds, Put, StoredDocument
@@ -14,7 +15,7 @@ from sidecar.state_reader import StateReader
 from sidecar.state_writer import StateWriter
 
 
-async def establish(log: LogReader, reader: StateReader, writer: StateWriter) -> ControlDocument:
+async def establish_generation(log: LogReader, reader: StateReader, writer: StateWriter) -> ControlDocument:
     """Make sure that there is an active generation of this log and of our folds, and return its control document.
 
     On an empty state store generation 1 is made, with a document for every partition, in one transaction; of two that
@@ -24,6 +25,7 @@ async def establish(log: LogReader, reader: StateReader, writer: StateWriter) ->
         LogMismatch: the documents were folded from another log.
         HistoryGone: the log has lost records that were never folded.
         CheckpointBeyondLog: the log was cut or restored to before what was folded.
+        LogRewritten: it was, and has grown again.
         ForeignFold: the active generation belongs to another fold version.
         AccountsBroken: a partition's document is missing.
         SidecarUnavailable: log or state store do not answer.
@@ -42,7 +44,9 @@ async def establish(log: LogReader, reader: StateReader, writer: StateWriter) ->
     check_log(control, identity)
     check_fold(control)
     partitions = [keys.partition(control.active, number) for number in range(identity.partitions)]
-    _check_checkpoints(await reader.read(partitions), partitions, bounds)
+    for accounts in _accounts_of(await reader.read(partitions), partitions):
+        _check_checkpoint(accounts, bounds[accounts.partition])
+        await check_seal(log, accounts)
     return control
 
 
@@ -60,13 +64,29 @@ def check_log(control: ControlDocument, identity: LogIdentity) -> None:
         )
 
 
+async def check_seal(log: LogReader, accounts: PartitionDocument) -> None:
+    """Check that the last record folded is still the one that the log holds there; one that was removed is not missed.
+
+    Raises:
+        LogRewritten: it is another.
+        SidecarUnavailable: the log does not answer.
+    """
+    if accounts.as_of is None:
+        return
+    offset = accounts.as_of.offset
+    found = await log.read(accounts.partition, offset, offset + 1, max_records=1, max_bytes=1)
+    for record in found.records:
+        if seal(record.offset, record.appended_at_ms, record.value) != accounts.seal:
+            raise LogRewritten(partition=accounts.partition, offset=offset)
+
+
 def check_fold(control: ControlDocument) -> None:
     """Check that the active generation is one that our folds may write.
 
     Raises:
         ForeignFold: if it is not.
     """
-    theirs = control.folds[str(control.active)]
+    theirs = control.folds.get(str(control.active), "unknown")
     if theirs != FOLD_VERSION:
         raise ForeignFold(generation=control.active, theirs=theirs, ours=FOLD_VERSION)
 
@@ -88,14 +108,16 @@ def _first_generation(identity: LogIdentity, bounds: Mapping[int, PartitionBound
     ]
 
 
-def _check_checkpoints(
-    stored: Mapping[str, StoredDocument], partitions: list[str], bounds: Mapping[int, PartitionBounds]
-) -> None:
-    for number, key in enumerate(partitions):
+def _accounts_of(stored: Mapping[str, StoredDocument], partitions: Sequence[str]) -> list[PartitionDocument]:
+    for key in partitions:
         if key not in stored:
             raise AccountsBroken(key)
-        accounts = codec.decode(stored[key].value, PartitionDocument)
-        if accounts.checkpoint >= bounds[number].end:
-            raise CheckpointBeyondLog(partition=number, checkpoint=accounts.checkpoint, end=bounds[number].end)
-        if accounts.checkpoint + 1 < bounds[number].start:
-            raise HistoryGone(partition=number, wanted=accounts.checkpoint + 1, start=bounds[number].start)
+    return [codec.decode(stored[key].value, PartitionDocument) for key in partitions]
+
+
+def _check_checkpoint(accounts: PartitionDocument, bounds: PartitionBounds) -> None:
+    number, checkpoint = accounts.partition, accounts.checkpoint
+    if checkpoint >= bounds.end:
+        raise CheckpointBeyondLog(partition=number, checkpoint=checkpoint, end=bounds.end)
+    if checkpoint + 1 < bounds.start:
+        raise HistoryGone(partition=number, wanted=checkpoint + 1, start=bounds.start)

@@ -2,48 +2,28 @@
 
 Deterministic, total, and tolerant of order: registers take the latest by (time, id), counters count an id once, bounded
 sets keep the extremes of values that only move one way. So batches, redeliveries, duplicates and interleavings of
-partitions change nothing in the end.
+partitions change nothing of a learner in the end.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterator
 from datetime import timedelta
 
 from events.contracts import LessonRequested, ProgressUpdated
-from events.envelope import EPOCH, RecordedEvent
+from events.envelope import RecordedEvent
 from events.quantities import PPM
+from events.times import EPOCH
+from projector.learner_growth import count_once, lesson_entry, show_lesson
 from projector.workspace import Workspace
 from read_models import keys
 from read_models.documents import (
     ACHIEVEMENTS_KEPT,
-    COUNTED_INLINE,
-    LESSONS_SHOWN,
-    CountedDocument,
     DayActivity,
     LearnerDocument,
     LessonEntry,
-    LessonsDocument,
     LessonSummary,
     Position,
     Register,
     Totals,
 )
-
-
-def head_key(generation: int, event: RecordedEvent) -> str:
-    """The key of the learner's own document."""
-    return keys.learner(generation, event.data.learner_id)
-
-
-def split_keys(workspace: Workspace, generation: int, event: RecordedEvent) -> Iterator[str]:
-    """The further documents that the event needs because its learner has outgrown one; the head must be known."""
-    head = workspace.find(head_key(generation, event), LearnerDocument)
-    if head is None:
-        return
-    if head.counted_split:
-        yield keys.learner_counted(generation, head.learner_id, event.fingerprint)
-    if head.lessons_split and isinstance(event.data, LessonRequested | ProgressUpdated):
-        yield keys.learner_lessons(generation, head.learner_id, event.data.lesson_id)
 
 
 def apply(
@@ -67,14 +47,14 @@ def apply(
     Returns:
         By how much each of the learner's figures changed; `None` if the event had been counted before.
     """
-    key = head_key(generation, event)
+    key = keys.learner(generation, event.data.learner_id)
     head = workspace.find(key, LearnerDocument)
     delta = Totals(events=1)
     if head is None:
         head = LearnerDocument(event.data.learner_id)
         workspace.put(key, head)
         delta.learners = 1
-    if not _count(workspace, generation, head, event.fingerprint):
+    if not count_once(workspace, generation, head, event.fingerprint):
         return None
     workspace.touch(key)
     _fold_entry(workspace, generation, head, event, at, delta)
@@ -85,49 +65,8 @@ def apply(
     seen = head.as_of.get(str(partition))
     if seen is None or seen.offset < position.offset:
         head.as_of[str(partition)] = position
-    add(head.totals, delta)
+    head.totals.add(delta)
     return delta
-
-
-def add(totals: Totals, delta: Totals) -> None:
-    """Add every figure of `delta` to `totals`."""
-    for name in Totals.__struct_fields__:
-        change = getattr(delta, name)
-        if change:
-            setattr(totals, name, getattr(totals, name) + change)
-
-
-def _count(workspace: Workspace, generation: int, head: LearnerDocument, fingerprint: str) -> bool:
-    """Note the identity of an event; false if it was there."""
-    if head.counted_split:
-        key = keys.learner_counted(generation, head.learner_id, fingerprint)
-        share = workspace.find(key, CountedDocument)
-        if share is None:
-            share = CountedDocument()
-            workspace.put(key, share)
-        workspace.touch(key)
-        return _insert(share.counted, fingerprint)
-    if not _insert(head.counted, fingerprint):
-        return False
-    if len(head.counted) > COUNTED_INLINE:
-        shares: dict[str, CountedDocument] = {}
-        for one in head.counted:
-            share = shares.setdefault(keys.learner_counted(generation, head.learner_id, one), CountedDocument())
-            share.counted.append(one)
-        workspace.know_absent(keys.learner_counted_all(generation, head.learner_id))
-        for key, share in shares.items():
-            workspace.put(key, share)
-        head.counted = []
-        head.counted_split = True
-    return True
-
-
-def _insert(ordered: list[str], text: str) -> bool:
-    place = bisect_left(ordered, text)
-    if place < len(ordered) and ordered[place] == text:
-        return False
-    ordered.insert(place, text)
-    return True
 
 
 def _fold_entry(
@@ -141,48 +80,15 @@ def _fold_entry(
     data = event.data
     if not isinstance(data, LessonRequested | ProgressUpdated):
         return
-    share = _share_of(workspace, generation, head, data.lesson_id)
-    entries = head.lessons if share is None else share.lessons
-    entry = entries.get(data.lesson_id)
-    if entry is None:
-        entry = entries[data.lesson_id] = LessonEntry()
-        delta.lessons_known = 1
+    entry, is_new = lesson_entry(workspace, generation, head, data.lesson_id)
+    delta.lessons_known = int(is_new)
     entry.last_activity_us = max(entry.last_activity_us, event.time_us)
     if isinstance(data, ProgressUpdated):
         _fold_progress(entry, event, data, delta)
     elif entry.summary is None:
         entry.summary = at
         delta.lessons_requested = 1
-    head.lessons[data.lesson_id] = entry
-    if len(head.lessons) > LESSONS_SHOWN:
-        if not head.lessons_split:
-            _split_lessons(workspace, generation, head)
-        # Last activity only grows, so a lesson that leaves can only come back by an event of its own.
-        oldest = min(head.lessons, key=lambda lesson_id: (head.lessons[lesson_id].last_activity_us, lesson_id))
-        del head.lessons[oldest]
-
-
-def _share_of(workspace: Workspace, generation: int, head: LearnerDocument, lesson_id: str) -> LessonsDocument | None:
-    if not head.lessons_split:
-        return None
-    key = keys.learner_lessons(generation, head.learner_id, lesson_id)
-    share = workspace.find(key, LessonsDocument)
-    if share is None:
-        share = LessonsDocument()
-        workspace.put(key, share)
-    workspace.touch(key)
-    return share
-
-
-def _split_lessons(workspace: Workspace, generation: int, head: LearnerDocument) -> None:
-    shares: dict[str, LessonsDocument] = {}
-    for lesson_id, entry in head.lessons.items():
-        share = shares.setdefault(keys.learner_lessons(generation, head.learner_id, lesson_id), LessonsDocument())
-        share.lessons[lesson_id] = entry
-    workspace.know_absent(keys.learner_lessons_all(generation, head.learner_id))
-    for key, share in shares.items():
-        workspace.put(key, share)
-    head.lessons_split = True
+    show_lesson(workspace, generation, head, data.lesson_id, entry)
 
 
 def _fold_progress(entry: LessonEntry, event: RecordedEvent, data: ProgressUpdated, delta: Totals) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
+from projector.errors import ProjectorError
 from read_models import codec
 from read_models.documents import Document
 from sidecar.records import Put, StoredDocument
@@ -10,11 +11,23 @@ from sidecar.records import Put, StoredDocument
 D = TypeVar("D", bound=Document)
 
 
+class UnknownKey(ProjectorError):
+    """A fold asked for a document that nobody has loaded: a fault of the one who named the keys, not of the event.
+
+    Attributes:
+        key: of the document.
+    """
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"document {key} was not loaded before it was asked for")
+        self.key = key
+
+
 class Workspace:
     """Documents in memory, between one read and one transaction.
 
-    A document must be known, as loaded or as absent, before a fold asks for it: asking for another is a fault of the
-    one who named the keys, and raises `KeyError` instead of quietly folding into an empty document.
+    A document must be known, as loaded or as absent, before a fold asks for it; so nothing is quietly folded into an
+    empty document.
     """
 
     def __init__(self) -> None:
@@ -39,12 +52,12 @@ class Workspace:
         """The document as it is now, or `None` if there is none; tell `touch` if you change it.
 
         Raises:
-            KeyError: the key is not known.
+            UnknownKey: the key is not known.
             UnreadableDocument: the store holds something else under the key.
         """
         document = self._documents.get(key)
         if document is None:
-            stored = self._stored[key]
+            stored = self._known(key)
             if stored is None:
                 return None
             document = self._documents[key] = codec.decode(stored.value, shape)
@@ -53,8 +66,12 @@ class Workspace:
         return document
 
     def put(self, key: str, document: Document) -> None:
-        """Set a document; its key must be known."""
-        _ = self._stored[key]
+        """Set a document.
+
+        Raises:
+            UnknownKey: the key is not known.
+        """
+        self._known(key)
         self._documents[key] = document
         self._touched.add(key)
 
@@ -66,6 +83,11 @@ class Workspace:
         """What to write: `first` always and first, then every document whose bytes have changed, in key order."""
         changed = [self._change(key) for key in sorted(self._touched - {first})]
         return [self._change(first), *(put for put in changed if not self._same(put))]
+
+    def _known(self, key: str) -> StoredDocument | None:
+        if key not in self._stored:
+            raise UnknownKey(key)
+        return self._stored[key]
 
     def _change(self, key: str) -> Put:
         stored = self._stored[key]

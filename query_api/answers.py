@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from events.envelope import EPOCH
+from events.times import EPOCH
 from web import examples
 
 

@@ -1,7 +1,9 @@
 """The documents, as the folds write them and the queries read them.
 
 No document holds a clock's time, a batch boundary or a float sum: two generations built differently are equal, byte for
-byte. Times ending in `_us` are microseconds, in `_ms` milliseconds, since 1970 UTC; fractions are in parts per million.
+byte. (Where foreign producers put one learner into two partitions, how the platform's figures are split between these
+partitions depends on which was folded first; their sums do not.) Times ending in `_us` are microseconds, in `_ms`
+milliseconds, since 1970 UTC; fractions are in parts per million.
 """
 
 from typing import Final
@@ -129,6 +131,13 @@ class Totals(Struct, omit_defaults=True):
     time_spent_ms: int = 0
     achievements: int = 0
     learners: int = 0
+
+    def add(self, other: "Totals") -> None:
+        """Add every figure of `other` to this one's."""
+        for name in self.__struct_fields__:
+            change = getattr(other, name)
+            if change:
+                setattr(self, name, getattr(self, name) + change)
 
 
 class DayActivity(Struct):
@@ -259,6 +268,7 @@ class PartitionDocument(Struct, omit_defaults=True):
         log_start: the first offset that this generation was folded from.
         checkpoint: the last offset accounted for; `log_start - 1` before the first.
         as_of: the last record seen.
+        seal: short hash of that record (`read_models.seals`), by which a log that was cut and grew again is told apart.
         applied: offsets whose event changed a document.
         duplicate: offsets whose event had been counted before.
         parked: offsets whose value could not be folded.
@@ -273,6 +283,7 @@ class PartitionDocument(Struct, omit_defaults=True):
     log_start: int
     checkpoint: int
     as_of: Position | None = None
+    seal: str = ""
     applied: int = 0
     duplicate: int = 0
     parked: int = 0

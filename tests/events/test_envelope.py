@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.contracts import LessonRequested, ProgressUpdated
-from events.envelope import MAX_EVENT_BYTES, EventMetadata, RecordedEvent, decode, encode
+from events.envelope import MAX_EVENT_BYTES, MAX_RECORD_BYTES, EventMetadata, RecordedEvent, decode, encode
 from events.errors import EventRejected, EventTooLarge, Reason
 from events.identity import fingerprint
 from events.schemas import export
@@ -96,6 +96,22 @@ def test_attributes_that_a_sidecar_would_replace_are_all_there() -> None:
     assert "expiration" not in content
 
 
+def test_every_script_takes_the_bytes_that_utf_8_gives_it() -> None:
+    data = ProgressUpdated(learner_id="ada", lesson_id="l1", completion_ppm=1, achievements=("😀" * 100, "語" * 100))
+    plain = ProgressUpdated(learner_id="ada", lesson_id="l1", completion_ppm=1, achievements=("x" * 100, "x" * 100))
+    metadata = EventMetadata("e-1", SOURCE, START, TRACE, "e-1")
+    assert len(encode(metadata, data)) - len(encode(metadata, plain)) == 100 * 3 + 100 * 2
+
+
+def test_what_a_sidecar_escaped_on_the_way_is_still_read() -> None:
+    names = tuple("<&>" * 32 + str(number) for number in range(50))
+    data = ProgressUpdated(learner_id="ada", lesson_id="l1", completion_ppm=1, achievements=names)
+    value = encode(EventMetadata("e-1", SOURCE, START, TRACE, "x" * (MAX_EVENT_BYTES - 10_000)), data)
+    escaped = json.dumps(json.loads(value)).replace("<", "\\u003c").replace("&", "\\u0026").replace(">", "\\u003e")
+    assert len(escaped) > MAX_EVENT_BYTES >= len(value)
+    assert decode(escaped.encode()) == decode(value)
+
+
 def test_an_event_over_the_limit_is_not_written() -> None:
     metadata = EventMetadata("e-1", SOURCE, START, "x" * MAX_EVENT_BYTES, "flow-1")
     with pytest.raises(EventTooLarge) as caught:
@@ -153,7 +169,8 @@ def test_any_field_may_be_anything(name: str, content: Any) -> None:
         (altered(type="io.learnflow.ProgressUpdated.v2"), Reason.UNKNOWN_VERSION),
         (altered(type="io.learnflow.LessonRequested.v1"), Reason.INVALID_DATA),
         (altered(subject="ben"), Reason.WRONG_SUBJECT),
-        (b" " * MAX_EVENT_BYTES + value_of(REPORT), Reason.TOO_LARGE),
+        (b" " * MAX_RECORD_BYTES + value_of(REPORT), Reason.TOO_LARGE),
+        (altered(time="1700000000"), Reason.NOT_A_CLOUDEVENT),
     ],
 )
 def test_what_is_wrong_is_said(value: bytes, reason: Reason) -> None:

@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,16 +13,16 @@ import pytest
 from events.envelope import decode
 from projector import learner_fold
 from projector.engine import Engine
-from projector.errors import CheckpointBeyondLog, ForeignFold, HistoryGone, LogMismatch
+from projector.errors import CheckpointBeyondLog, ForeignFold, HistoryGone, LogMismatch, LogRewritten
 from projector.pieces import PieceLimits
 from projector.workspace import Workspace
 from read_models import codec, keys
 from read_models.documents import ControlDocument, LearnerDocument, ParkedDocument, ParkedEventDocument, Position
 from sidecar.delivery import Verdict
-from sidecar.records import StoredDocument
+from sidecar.records import LogIdentity, StoredDocument
 from tests.projector.oracle import expected_learners
 from tests.projector.reading import check_accounts, check_figures, learner_of, partitions_of
-from tests.projector.world import MemoryLog, MemoryState
+from tests.projector.world import LOGGED_AT_MS, MemoryLog, MemoryState
 from tests.strategies import START, Report, Request, value_of
 
 REPORT = Report("e-1", "ada", START, "l1", 500_000, 250_000, 1000, ("first",))
@@ -254,8 +254,7 @@ async def test_what_the_log_confirms_absent_is_counted_as_missing_and_alarms(
 async def test_a_hole_that_the_log_does_not_reach_yet_waits(world: World) -> None:
     world.log.append(0, value_of(REPORT), "ada")
     (record,) = world.log.records(0)
-    ahead = replace(record, offset=5)
-    assert await world.engine.handle([ahead]) is Verdict.SETTLED or world.engine.trouble
+    await world.fold_all()
     before = world.values
     assert await world.engine.handle([replace(record, offset=9)]) is Verdict.RETRY
     assert "does not reach it yet" in str(world.engine.trouble)
@@ -315,6 +314,163 @@ async def test_a_log_that_lost_what_was_never_folded_is_refused(world: World) ->
     with pytest.raises(HistoryGone):
         await world.new_engine().establish()
     assert world.values == {}
+
+
+async def test_a_log_made_anew_under_a_running_consumer_is_never_folded(world: World) -> None:
+    for number in range(3):
+        world.log.append(0, value_of(replace(REPORT, event_id=f"e-{number}")), "ada")
+    await world.fold_all()
+    other = MemoryLog(topic_id="topic-2")
+    for number in range(5):
+        other.append(0, value_of(replace(REPORT, event_id=f"new-{number}")), "ada")
+    world.log.contents, world.log.topic_id = other.contents, other.topic_id
+    before = world.values
+    # The consumer goes on behind the offsets that it has seen, as if nothing had happened.
+    assert await world.engine.handle(other.records(0, 3)) is Verdict.RETRY
+    assert "this is log topic-2" in str(world.engine.trouble)
+    assert world.values == before
+
+
+async def test_a_log_that_was_cut_and_grew_again_is_never_taken_for_already_applied(world: World) -> None:
+    for number in range(5):
+        world.log.append(0, value_of(replace(REPORT, event_id=f"e-{number}")), "ada")
+    await world.fold_all()
+    del world.log.contents[0][2:]
+    for number in range(4):
+        world.log.append(0, value_of(replace(REPORT, event_id=f"new-{number}")), "ada")
+    before = world.values
+    assert await world.engine.handle(world.log.records(0, 2, 5)) is Verdict.RETRY
+    assert "holds another record at offset 4" in str(world.engine.trouble)
+    with pytest.raises(LogRewritten) as caught:
+        await world.new_engine().establish()
+    assert (caught.value.partition, caught.value.offset) == (0, 4)
+    assert world.values == before
+
+
+async def test_a_log_cut_exactly_behind_the_checkpoint_is_whole(world: World) -> None:
+    world.log.append(0, value_of(REPORT), "ada")
+    world.log.append(0, value_of(replace(REPORT, event_id="e-2")), "ada")
+    await world.engine.handle(world.log.records(0, 0, 1))
+    del world.log.contents[0][1]
+    await world.new_engine().establish()
+    del world.log.contents[0][0]
+    with pytest.raises(CheckpointBeyondLog):
+        await world.new_engine().establish()
+
+
+async def test_records_removed_before_they_were_folded_are_not_counted_as_missing(world: World) -> None:
+    facts = [replace(REPORT, event_id=f"e-{number}") for number in range(5)]
+    for fact in facts:
+        world.log.append(0, value_of(fact), "ada")
+    await world.engine.handle(world.log.records(0, 0, 1))
+    world.log.starts[0] = 3
+    world.log.contents[0][:3] = [None, None, None]
+    assert await world.engine.handle(world.log.records(0)) is Verdict.RETRY
+    assert "history is gone" in str(world.engine.trouble)
+    assert partitions_of(world.values, 2)[0].missing == 0
+
+
+async def test_what_delivery_will_not_bring_again_is_caught_up(world: World) -> None:
+    facts = [replace(REPORT, event_id=f"e-{number}") for number in range(40)]
+    for fact in facts:
+        world.log.append(0, value_of(fact), "ada")
+        world.log.append_nothing(0)
+    engine = world.new_engine(records=7)
+    await engine.establish()
+    await engine.catch_up(0)
+    await engine.catch_up(1)
+    check_figures(world.values, facts, 2)
+    accounts = partitions_of(world.values, 2)[0]
+    check_accounts(accounts)
+    assert (accounts.checkpoint, accounts.missing) == (79, 40)
+
+
+async def test_documents_thrown_away_are_folded_again(world: World) -> None:
+    world.log.append(0, value_of(REPORT), "ada")
+    await world.fold_all()
+    before = world.values
+    world.state.documents.clear()
+    assert await world.engine.handle(world.log.records(0)) is Verdict.RETRY
+    await world.engine.establish()
+    await world.engine.catch_up(0)
+    assert world.values == before
+
+
+async def test_the_trouble_of_one_partition_is_not_hidden_by_the_luck_of_another(world: World) -> None:
+    world.log.append(0, value_of(REPORT), "ada")
+    world.log.append(1, value_of(replace(REPORT, learner_id="ben")), "ben")
+    await world.engine.establish()
+    world.state.write_faults = ["unavailable"]
+    assert await world.engine.handle(world.log.records(0)) is Verdict.RETRY
+    assert await world.engine.handle(world.log.records(1)) is Verdict.SETTLED
+    assert "nothing written" in str(world.engine.trouble)
+    await world.fold_all()
+    assert world.engine.trouble is None
+
+
+async def test_a_fault_of_the_engine_is_shown_and_the_batch_comes_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.log.append(0, value_of(REPORT), "ada")
+    await world.engine.establish()
+
+    async def broken() -> LogIdentity:
+        raise KeyError("a fault")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.log, "identity", broken)
+        for _ in range(3):
+            assert await world.engine.handle(world.log.records(0)) is Verdict.RETRY
+    assert "KeyError" in str(world.engine.trouble)
+    assert caplog.text.count("is retried") == 1
+    await world.fold_all()
+    check_figures(world.values, [REPORT], 2)
+
+
+async def test_an_event_from_the_future_is_parked(world: World) -> None:
+    log_time = datetime.fromtimestamp(LOGGED_AT_MS / 1000, UTC)
+    late, early = (
+        replace(REPORT, event_id=name, at=log_time + timedelta(hours=hours)) for name, hours in (("a", 25), ("b", 23))
+    )
+    world.log.append(0, value_of(late), "ada")
+    world.log.append(0, value_of(early), "ada")
+    await world.fold_all()
+    assert codec.decode(world.values[keys.parked(1, 0, 0)], ParkedDocument).reason == "from-the-future"
+    check_figures(world.values, [early], 2)
+
+
+async def test_the_same_garbage_in_two_partitions_gives_the_same_bytes_in_any_order() -> None:
+    worlds = [World(), World()]
+    for world in worlds:
+        for partition in (1, 0):
+            world.log.append(partition, b'{"source":"s","id":"known"}')
+        await world.engine.establish()
+    for world, order in zip(worlds, [(0, 1), (1, 0)], strict=True):
+        for partition in order:
+            await world.engine.handle(world.log.records(partition))
+    assert worlds[0].values == worlds[1].values
+
+
+async def test_a_piece_stays_within_its_limits(world: World) -> None:
+    for number in range(60):
+        world.log.append(0, value_of(replace(REPORT, event_id=f"e-{number}", learner_id=f"learner-{number}")), "x")
+    engine = world.new_engine(documents=10)
+    await engine.handle(world.log.records(0))
+    assert world.state.transactions == 1 + 6
+    world.state.documents.clear()
+    size = max(len(record.value) for record in world.log.records(0))
+    world.state.transactions = 0
+    await world.new_engine(value_bytes=15 * size).handle(world.log.records(0))
+    assert world.state.transactions == 1 + 4
+
+
+async def test_a_long_hole_is_healed_in_pieces(world: World) -> None:
+    facts = [replace(REPORT, event_id=f"e-{number}") for number in range(50)]
+    for fact in facts:
+        world.log.append(0, value_of(fact), "ada")
+    assert await world.new_engine(records=10).handle(world.log.records(0, 49)) is Verdict.SETTLED
+    assert world.state.transactions == 1 + 5
+    check_figures(world.values, facts, 2)
 
 
 async def test_another_fold_version_is_left_alone(world: World) -> None:

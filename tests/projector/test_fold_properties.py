@@ -9,12 +9,15 @@ import json
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from projector import fold, learner_fold, learner_growth, needs
 from projector.engine import Engine
 from projector.pieces import PieceLimits
+from query_api.figures import platform_status
 from read_models import codec
 from read_models.documents import (
     CataloguePage,
@@ -30,6 +33,7 @@ from read_models.documents import (
 )
 from sidecar.delivery import Verdict
 from sidecar.records import LogRecord
+from tests.projector.oracle import expected_platform
 from tests.projector.reading import check_accounts, check_figures, partitions_of
 from tests.projector.world import MemoryLog, MemoryState
 from tests.strategies import Fact, histories, value_of
@@ -55,9 +59,9 @@ logs = st.lists(
 
 def log_of(items: Iterable[Any]) -> MemoryLog:
     log = MemoryLog()
-    for item in items:
+    for number, item in enumerate(items):
         if isinstance(item, bytes):
-            log.append(len(item) % 2, item)
+            log.append(number % 2, item)
         else:
             log.append(PARTITION_OF[item.learner_id], value_of(item), item.learner_id)
     return log
@@ -117,6 +121,27 @@ def test_batches_redeliveries_and_interleavings_change_no_byte(data: st.DataObje
     limits = PieceLimits(records=data.draw(st.integers(1, 9)), documents=data.draw(st.integers(1, 9)))
     assert folded(log, data.draw(batchings(log, redeliver=True)), limits=limits) == once
     assert folded(log, whole(log)) == once
+
+
+@given(st.data(), histories())
+def test_outgrown_documents_change_no_byte_either(data: st.DataObject, facts: list[Fact]) -> None:
+    """As above, with limits so small that everything is split, capped and paged."""
+    log = log_of(facts)
+    with (
+        patch.multiple(learner_growth, COUNTED_INLINE=2, LESSONS_SHOWN=2),
+        patch.multiple(learner_fold, ACHIEVEMENTS_KEPT=1),
+        patch.multiple(fold, CATALOGUE_PAGE=2),
+        patch.multiple(needs, CATALOGUE_PAGE=2),
+    ):
+        once = folded(log, whole(log))
+        limits = PieceLimits(records=data.draw(st.integers(1, 9)), documents=data.draw(st.integers(1, 9)))
+        assert folded(log, data.draw(batchings(log, redeliver=True)), limits=limits) == once
+        turned = log_of(data.draw(st.permutations(facts)))
+        assert without_positions(folded(turned, whole(turned))) == without_positions(once)
+    expected = expected_platform(facts)
+    found = platform_status(partitions_of(once, 2)).model_dump()
+    for name in expected.keys() - {"achievements_awarded"}:
+        assert found[name] == expected[name], name
 
 
 @given(st.data(), histories(most=12))

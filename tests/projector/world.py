@@ -19,7 +19,7 @@ from sidecar.records import (
     StoredDocument,
 )
 
-LOGGED_AT_MS = 1_700_000_000_000
+LOGGED_AT_MS = 1_900_000_000_000
 
 
 @dataclass
@@ -93,7 +93,11 @@ class MemoryState:
 
     async def transact(self, operations: Sequence[Put | Delete]) -> None:
         await asyncio.sleep(0)
-        assert len({operation.key for operation in operations}) == len(operations)
+        keys = [operation.key for operation in operations]
+        assert len(set(keys)) == len(keys)
+        # Rivals lock in one order: the partition first, then by key. Only the first generation begins with `control`.
+        assert keys[1:] == sorted(keys[1:])
+        assert keys[0] == "control" or "/partition/" in keys[0]
         fault = self.write_faults.pop(0) if self.write_faults else None
         if fault == "conflict":
             raise StateConflict

@@ -1,0 +1,29 @@
+"""Moments as events write them."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final
+
+from pydantic import AwareDatetime, BeforeValidator, Field
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_RFC_3339: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def _written_as_rfc_3339(value: object) -> object:
+    # The parser behind it would take a number, also one in quotes, for seconds since 1970.
+    if not isinstance(value, str) or _RFC_3339.fullmatch(value) is None:
+        raise ValueError("must be a date-time with its offset as RFC 3339 writes it, e.g. 2026-01-31T09:30:00Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written_as_rfc_3339)]
+"""A date-time with its offset, as RFC 3339 section 5.6 writes it; anything else is no moment."""
+
+
+def to_microseconds(moment: datetime) -> int:
+    """An aware moment in whole microseconds since 1970 (UTC)."""
+    return (moment - EPOCH) // _MICROSECOND

@@ -1,0 +1,87 @@
+"""What a projector does besides taking deliveries: make sure of its generation, start, and never fall behind unseen."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from learnflow.sidecar import Sidecar
+from projector.engine import Engine
+from projector.errors import ProjectorError
+from read_models.codec import UnreadableDocument
+from sidecar.errors import SidecarError
+
+logger = logging.getLogger(__name__)
+
+PAUSE_SECONDS: Final = 1.0
+"""Between two attempts to begin."""
+WATCH_SECONDS: Final = 10.0
+"""How often it is looked for partitions that delivery has left behind."""
+
+
+class Projection:
+    """Folds the log for as long as it runs."""
+
+    def __init__(self, engine: Engine, sidecar: Sidecar, *, watch_seconds: float = WATCH_SECONDS) -> None:
+        self._engine = engine
+        self._sidecar = sidecar
+        self._watch_seconds = watch_seconds
+        self._trouble: str | None = "not started yet"
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Project from now, or from when log and documents fit, until the end of the block."""
+        is_delivering = await self._attempt(self._begin)
+        working = asyncio.create_task(self._work(is_delivering=is_delivering), name="projection")
+        try:
+            yield
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+            await self._sidecar.delivery.stop()
+
+    async def trouble(self) -> str | None:
+        """What keeps events from being folded; `None` if nothing does."""
+        return self._trouble or self._engine.trouble
+
+    async def _work(self, *, is_delivering: bool) -> None:
+        while not is_delivering:
+            await asyncio.sleep(PAUSE_SECONDS)
+            is_delivering = await self._attempt(self._begin)
+        seen: dict[int, int] = {}
+        while True:
+            await asyncio.sleep(self._watch_seconds)
+            await self._attempt(lambda: self._watch(seen))
+
+    async def _begin(self) -> None:
+        await self._engine.establish()
+        await self._sidecar.delivery.start(self._engine.handle)
+
+    async def _watch(self, seen: dict[int, int]) -> None:
+        """Check that log and documents still fit, and catch up with partitions that stand still behind the log's end.
+
+        Delivery does not bring again what its consumer group has passed: where documents were restored from an older
+        copy or thrown away, nothing else would fold what is behind.
+        """
+        await self._engine.establish()
+        for partition, bounds in (await self._sidecar.log_reader.bounds()).items():
+            checkpoint = await self._engine.checkpoint(partition)
+            if checkpoint + 1 < bounds.end and checkpoint <= seen.get(partition, -1):
+                logger.warning("partition %s has stood still at offset %s; catching up", partition, checkpoint)
+                await self._engine.catch_up(partition)
+            seen[partition] = checkpoint
+
+    async def _attempt(self, step: Callable[[], Awaitable[None]]) -> bool:
+        """Take a step; what keeps it from succeeding is shown until it does."""
+        try:
+            await step()
+        except Exception as failure:
+            trouble = str(failure) or type(failure).__name__
+            if trouble != self._trouble:
+                is_expected = isinstance(failure, ProjectorError | SidecarError | UnreadableDocument)
+                logger.warning("projecting: %s", trouble, exc_info=None if is_expected else failure)
+            self._trouble = trouble
+            return False
+        self._trouble = None
+        return True

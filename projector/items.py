@@ -1,0 +1,89 @@
+"""What the offsets of a partition hold: an event, a value that can't be folded, or nothing."""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from events.envelope import RecordedEvent, decode
+from events.errors import EventRejected, Reason
+from sidecar.records import LogRecord
+
+logger = logging.getLogger(__name__)
+
+FUTURE_TOLERANCE: Final = timedelta(days=1)
+"""How much later than the log took it an event may have occurred: far more than clocks differ, far less than a typo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An offset with an event."""
+
+    record: LogRecord
+    event: RecordedEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An offset whose value can't be folded."""
+
+    record: LogRecord
+    rejection: EventRejected
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Offsets that the log confirms to have no record.
+
+    Attributes:
+        first: the first of them.
+        last: the last of them.
+    """
+
+    first: int
+    last: int
+
+
+Item = Happened | Refused | Missing
+
+
+class Decoder:
+    """Decodes the records of one partition once, however often a piece is tried again."""
+
+    def __init__(self) -> None:
+        self._items: dict[int, Happened | Refused] = {}
+
+    def item(self, record: LogRecord) -> Happened | Refused:
+        """What a record holds."""
+        item = self._items.get(record.offset)
+        if item is None:
+            item = self._items[record.offset] = _decode(record)
+        return item
+
+    def refuse(self, offset: int, reason: Reason, detail: str) -> None:
+        """Have a record that was decoded before parked from now on."""
+        item = self._items[offset]
+        fingerprint = item.event.fingerprint if isinstance(item, Happened) else item.rejection.fingerprint
+        self._items[offset] = Refused(item.record, EventRejected(reason, detail[:500], fingerprint=fingerprint))
+
+    def forget(self, checkpoint: int) -> None:
+        """Keep nothing of what is accounted for."""
+        for offset in [offset for offset in self._items if offset <= checkpoint]:
+            del self._items[offset]
+
+
+def _decode(record: LogRecord) -> Happened | Refused:
+    try:
+        event = decode(record.value)
+    except EventRejected as rejection:
+        return Refused(record, rejection)
+    except MemoryError:
+        raise
+    except Exception as fault:
+        # A fault of ours must not stop a partition for ever: the value is kept, and can be retried once mended.
+        logger.exception("decoding partition %s, offset %s raised", record.partition, record.offset)
+        return Refused(record, EventRejected(Reason.INVALID_DATA, f"decoding raised {type(fault).__name__}"))
+    if event.time_us > record.appended_at_ms * 1000 + FUTURE_TOLERANCE // timedelta(microseconds=1):
+        detail = "it occurred more than a day after the log took it"
+        return Refused(record, EventRejected(Reason.FROM_THE_FUTURE, detail, fingerprint=event.fingerprint))
+    return Happened(record, event)

@@ -1,0 +1,201 @@
+"""One piece of a partition: read, folded, and written in one transaction, or not at all."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from projector.errors import AccountsBroken, HistoryGone, HoleUnread
+from projector.fold import fold
+from projector.generations import check_fold, check_log, check_seal
+from projector.items import Decoder, Item, Missing
+from projector.needs import needed_keys
+from projector.pieces import PieceLimits
+from projector.workspace import Workspace
+from read_models import codec, keys
+from read_models.documents import ControlDocument, PartitionDocument
+from sidecar.errors import MessageTooLarge, StateConflict
+from sidecar.log_reader import LogReader
+from sidecar.records import LogRecord, StoredDocument
+from sidecar.state_reader import StateReader
+from sidecar.state_writer import StateWriter
+
+logger = logging.getLogger(__name__)
+
+CONFLICT_ATTEMPTS: Final = 5
+
+
+class PieceTooLarge(Exception):
+    """The sidecar does not carry the piece.
+
+    Attributes:
+        records: what was in it; the log's own where delivery had left a hole.
+    """
+
+    def __init__(self, records: Sequence[LogRecord]) -> None:
+        super().__init__(len(records))
+        self.records = records
+
+
+class _GenerationSwitched(Exception):
+    """`control` changed between two reads of one attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What is to be accounted for.
+
+    Attributes:
+        partition: of the log.
+        records: in offset order; may repeat earlier ones, may leave holes.
+        until: the log was read completely up to here, so that offsets behind the last record are known to be empty;
+            0 if that is not known.
+        most: records that the transaction may take.
+    """
+
+    partition: int
+    records: Sequence[LogRecord]
+    until: int
+    most: int
+
+
+class Settlement:
+    """Settles pieces in the active generation.
+
+    Attributes:
+        generation: the active one, as far as is known; found out again whenever `control` says otherwise.
+    """
+
+    def __init__(self, *, log: LogReader, reader: StateReader, writer: StateWriter, limits: PieceLimits) -> None:
+        self._log = log
+        self._reader = reader
+        self._writer = writer
+        self._limits = limits
+        self.generation = 1
+
+    async def settle(self, piece: Piece, decoder: Decoder) -> int:
+        """Account for a piece, or for as much of it and of the holes before it as one transaction takes.
+
+        Returns:
+            The checkpoint reached.
+
+        Raises:
+            PieceTooLarge: try again with less.
+            FoldFault: a fold raised; park that offset.
+            StateConflict: others keep writing the same documents.
+            ProjectorError: log and documents do not fit.
+            SidecarError: log or state store do not answer.
+        """
+        for attempt in range(1, CONFLICT_ATTEMPTS + 1):
+            try:
+                return await self._attempt(piece, decoder)
+            except _GenerationSwitched:
+                logger.info("generation %s is active now", self.generation)
+            except StateConflict:
+                if attempt == CONFLICT_ATTEMPTS:
+                    raise
+                await asyncio.sleep(random.uniform(0, 0.02) * attempt)  # noqa: S311 - spreads rivals, no secret
+        raise StateConflict(f"the active generation changed {CONFLICT_ATTEMPTS} times in a row")
+
+    async def _attempt(self, piece: Piece, decoder: Decoder) -> int:
+        partition = piece.partition
+        workspace, control, etag = await self._load(piece, decoder)
+        # Asked after delivery: a log that was made anew meanwhile is never folded onto what came from the old one.
+        check_log(control, await self._log.identity())
+        key = keys.partition(control.active, partition)
+        accounts = workspace.find(key, PartitionDocument)
+        if accounts is None:
+            raise AccountsBroken(key)
+        if piece.records and piece.records[0].offset <= accounts.checkpoint:
+            await check_seal(self._log, accounts)
+        items, records = await self._continue_from(accounts.checkpoint, piece, decoder)
+        if not items:
+            return accounts.checkpoint
+        try:
+            while wanted := needed_keys(workspace, control.active, partition, items):
+                await self._load_more(workspace, etag, wanted)
+            accounts = fold(workspace, control.active, partition, items)
+            await self._writer.transact(workspace.changes(key))
+        except MessageTooLarge:
+            raise PieceTooLarge(records) from None
+        return accounts.checkpoint
+
+    async def _load(self, piece: Piece, decoder: Decoder) -> tuple[Workspace, ControlDocument, str]:
+        workspace = Workspace()
+        items = [decoder.item(record) for record in piece.records]
+        wanted = needed_keys(workspace, self.generation, piece.partition, items)
+        try:
+            stored = await self._reader.read({keys.CONTROL, *wanted})
+        except MessageTooLarge:
+            raise PieceTooLarge(piece.records) from None
+        control, etag = _control(stored)
+        if control.active != self.generation:
+            self.generation = control.active
+            raise _GenerationSwitched
+        check_fold(control)
+        workspace.load(wanted, stored)
+        return workspace, control, etag
+
+    async def _load_more(self, workspace: Workspace, control_etag: str, wanted: set[str]) -> None:
+        """Read what documents told to be needed. The partition's etag vouches that nobody wrote in between."""
+        stored = await self._reader.read({keys.CONTROL, *wanted})
+        control, etag = _control(stored)
+        if etag != control_etag:
+            self.generation = control.active
+            raise _GenerationSwitched
+        workspace.load(wanted, stored)
+
+    async def _continue_from(
+        self, checkpoint: int, piece: Piece, decoder: Decoder
+    ) -> tuple[list[Item], list[LogRecord]]:
+        """Items that follow the checkpoint without a gap, and their records; the log fills what delivery left out."""
+        items: list[Item] = []
+        records: list[LogRecord] = []
+        expected = checkpoint + 1
+        for record in piece.records:
+            if record.offset < expected:
+                continue
+            if record.offset > expected:
+                found, expected = await self._hole(piece.partition, expected, record.offset, piece.most, decoder, items)
+                records += found
+                if expected < record.offset or len(records) >= piece.most:
+                    return items, records
+            items.append(decoder.item(record))
+            records.append(record)
+            expected = record.offset + 1
+        if expected < piece.until:
+            items += _missing(piece.partition, expected, piece.until)
+        return items, records
+
+    async def _hole(
+        self, partition: int, first: int, until: int, most: int, decoder: Decoder, items: list[Item]
+    ) -> tuple[Sequence[LogRecord], int]:
+        """Add to `items` what the log holds in a hole; returns its records, and the first offset not looked at."""
+        bounds = (await self._log.bounds())[partition]
+        if bounds.start > first:
+            raise HistoryGone(partition=partition, wanted=first, start=bounds.start)
+        hole = await self._log.read(partition, first, until, max_records=most, max_bytes=self._limits.value_bytes)
+        if hole.next_offset == first:
+            raise HoleUnread(partition=partition, first=first)
+        for found in hole.records:
+            items += _missing(partition, first, found.offset)
+            items.append(decoder.item(found))
+            first = found.offset + 1
+        items += _missing(partition, first, hole.next_offset)
+        return hole.records, hole.next_offset
+
+
+def _missing(partition: int, first: int, until: int) -> list[Item]:
+    if first == until:
+        return []
+    logger.error("partition %s: offsets %s to %s are missing from the log", partition, first, until - 1)
+    return [Missing(first, until - 1)]
+
+
+def _control(stored: Mapping[str, StoredDocument]) -> tuple[ControlDocument, str]:
+    control = stored.get(keys.CONTROL)
+    if control is None:
+        raise AccountsBroken(keys.CONTROL)
+    return codec.decode(control.value, ControlDocument), control.etag

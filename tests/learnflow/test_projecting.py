@@ -1,0 +1,97 @@
+"""A projector beside its deliveries: beginning, watching, telling what is wrong."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from learnflow.projecting import Projection
+from learnflow.sidecar import ports_of
+from projector.engine import Engine
+from read_models import codec, keys
+from read_models.documents import LearnerDocument
+from sidecar.embedded import EmbeddedSidecar
+from sidecar.records import Delete
+from tests.deadlines import until
+from tests.strategies import START, Report, value_of
+
+REPORTS = [Report(f"e-{number}", "ada", START, "l1", 500_000, None, 1000, ()) for number in range(20)]
+
+
+@pytest.fixture
+async def sidecar(tmp_path: Path) -> AsyncIterator[EmbeddedSidecar]:
+    opened = EmbeddedSidecar.open(tmp_path, partitions=2)
+    yield opened
+    await opened.close()
+
+
+def projection_of(sidecar: EmbeddedSidecar) -> Projection:
+    engine = Engine(log=sidecar.log_reader, reader=sidecar.state, writer=sidecar.state)
+    return Projection(engine, ports_of(sidecar), watch_seconds=0.02)
+
+
+async def counted(sidecar: EmbeddedSidecar) -> int:
+    key = keys.learner(1, "ada")
+    stored = await sidecar.state.read([key])
+    return codec.decode(stored[key].value, LearnerDocument).totals.events if key in stored else 0
+
+
+async def test_documents_thrown_away_while_it_serves_are_folded_again_without_a_new_event(
+    sidecar: EmbeddedSidecar,
+) -> None:
+    async def all_counted() -> bool:
+        return await counted(sidecar) == len(REPORTS)
+
+    projection = projection_of(sidecar)
+    async with projection.running():
+        for report in REPORTS:
+            await sidecar.log.append_to(1, "ada", value_of(report))
+        await until(all_counted)
+        everything = [keys.CONTROL, keys.partition(1, 0), keys.partition(1, 1), keys.learner(1, "ada")]
+        stored = await sidecar.state.read(everything)
+        await sidecar.state.transact([Delete(key, document.etag) for key, document in stored.items()])
+        assert await counted(sidecar) == 0
+        await until(all_counted)
+
+        async def healthy() -> bool:
+            return await projection.trouble() is None
+
+        await until(healthy)
+
+
+async def test_a_delivery_that_does_not_start_is_shown_and_tried_again(
+    sidecar: EmbeddedSidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = 0
+    start = sidecar.delivery.start
+
+    async def reluctant(handler: object) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            raise ConnectionError("not yet")
+        await start(handler)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("learnflow.projecting.PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(sidecar.delivery, "start", reluctant)
+    projection = projection_of(sidecar)
+    async with projection.running():
+        assert await projection.trouble() == "not yet"
+        await sidecar.log.append_to(0, "ada", value_of(REPORTS[0]))
+
+        async def one_counted() -> bool:
+            return await counted(sidecar) == 1
+
+        await until(one_counted)
+        assert await projection.trouble() is None
+
+
+async def test_it_ends_at_once_while_it_still_waits(sidecar: EmbeddedSidecar, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(_: object) -> None:
+        raise ConnectionError("not yet")
+
+    monkeypatch.setattr(sidecar.delivery, "start", never)
+    async with asyncio.timeout(5):
+        async with projection_of(sidecar).running():
+            pass
