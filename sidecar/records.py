@@ -23,8 +23,9 @@ class LogRecord:
     Attributes:
         partition: counts from 0.
         offset: position within the partition; later records have larger ones, not always the next number.
-        key: as appended; `None` where a foreign producer set none.
-        value: the exact bytes.
+        key: as appended by us; `None` where a foreign producer set none, and not promised to be exact where one set
+            something other than ASCII text.
+        value: the exact bytes; empty also where a foreign producer set none.
         appended_at_ms: when the log took it (LogAppendTime), milliseconds since 1970 UTC.
     """
 

@@ -464,6 +464,19 @@ async def test_a_piece_stays_within_its_limits(world: World) -> None:
     assert world.state.transactions == 1 + 4
 
 
+async def test_a_long_way_is_gone_in_several_deliveries_each_keeping_what_it_reached(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projector.engine.BATCH_SECONDS", -1.0)
+    facts = [replace(REPORT, event_id=f"e-{number}") for number in range(50)]
+    for fact in facts:
+        world.log.append(0, value_of(fact), "ada")
+    engine = world.new_engine(records=10)
+    verdicts = [await engine.handle(world.log.records(0, 49)) for _ in range(5)]
+    assert verdicts == [Verdict.RETRY] * 4 + [Verdict.SETTLED]
+    check_figures(world.values, facts, 2)
+
+
 async def test_a_long_hole_is_healed_in_pieces(world: World) -> None:
     facts = [replace(REPORT, event_id=f"e-{number}") for number in range(50)]
     for fact in facts:
