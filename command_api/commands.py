@@ -1,22 +1,18 @@
 """What a client may ask to be recorded: the bodies of the POST endpoints, and what they answer."""
 
-import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from events.contracts import LearnerId, LessonElement, LessonId, Level
-from events.envelope import EPOCH
 from events.quantities import MAX_TIME_SPENT_SECONDS
+from events.times import EPOCH, Moment
 from web import examples
 
 CLOCK_TOLERANCE: Final = timedelta(minutes=2)
 """How far in the future something may have occurred by the clocks of others."""
-_RFC_3339: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
 # What `_single_line` asks for, as far as a pattern can say it.
 _LINE_PATTERN: Final = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
 
@@ -41,13 +37,6 @@ def _whole_number(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _text_of_time(value: object) -> object:
-    # The parser behind it would take a number, also one in quotes, for seconds since 1970.
-    if not isinstance(value, str) or _RFC_3339.fullmatch(value) is None:
-        raise ValueError("must be a date-time with its offset as RFC 3339 writes it, e.g. 2026-01-31T09:30:00Z")
-    return value
-
-
 def _in_utc(moment: datetime) -> datetime:
     """The moment in UTC, so that one moment is one value however it was written."""
     if moment < EPOCH:
@@ -58,7 +47,7 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("must not be in the future") from None
 
 
-Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text_of_time), AfterValidator(_in_utc)]
+MomentInUtc = Annotated[Moment, AfterValidator(_in_utc)]
 Line = Annotated[str, AfterValidator(_single_line), Field(json_schema_extra={"pattern": _LINE_PATTERN})]
 
 
@@ -100,7 +89,7 @@ class UpdateProgress(Command):
     ] = 0
     achievements: Annotated[list[Annotated[Line, Field(min_length=1, max_length=100)]], Field(max_length=50)] = []
     occurred_at: Annotated[
-        Moment | None,
+        MomentInUtc | None,
         Field(description="When it happened, RFC 3339; 1970 or later, not in the future. Left out: now."),
     ] = None
 

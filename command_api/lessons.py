@@ -10,13 +10,14 @@ from command_api.recording import RESPONSES, Context, accept, identify, metadata
 from curriculum.composer import LessonRequest, compose
 from events.contracts import LessonRequested
 from events.identity import lesson_id_for
+from web.limits import LimitedRoute
 
 SOURCE: Final = "/learnflow/course-agent"
 
 
 def lesson_router(publisher: Publisher) -> APIRouter:
     """The endpoint that asks for a lesson; appends through `publisher`."""
-    router = APIRouter(tags=["course-agent"])
+    router = APIRouter(tags=["course-agent"], route_class=LimitedRoute)
 
     @router.post(
         "/generate-lesson",

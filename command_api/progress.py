@@ -11,6 +11,7 @@ from command_api.publisher import Publisher
 from command_api.recording import RESPONSES, Context, accept, identify, metadata_of, record
 from events.contracts import ProgressUpdated
 from events.quantities import from_ppm, to_milliseconds, to_ppm, to_seconds
+from web.limits import LimitedRoute
 from web.problems import INVALID, FieldProblem, ProblemError
 
 SOURCE: Final = "/learnflow/user-progress"
@@ -18,7 +19,7 @@ SOURCE: Final = "/learnflow/user-progress"
 
 def progress_router(publisher: Publisher) -> APIRouter:
     """The endpoint that reports progress; appends through `publisher`."""
-    router = APIRouter(tags=["user-progress"])
+    router = APIRouter(tags=["user-progress"], route_class=LimitedRoute)
 
     @router.post(
         "/update-progress",

@@ -39,7 +39,7 @@ class PublisherLimits:
     """How the publisher gathers and waits.
 
     Attributes:
-        waiting: records that may wait; one more is refused.
+        waiting: records that may wait, for their turn or for a try of their own; one more is refused.
         batch_records: records in one append.
         batch_bytes: of values in one append; at least one record goes.
         linger_seconds: how long the first record of a batch waits for others.
@@ -62,7 +62,11 @@ class _Waiting:
 
 
 class Publisher:
-    """Appends records for many callers at once, one append at a time, so that each key's order is that of the calls."""
+    """Appends records for many callers at once, one append at a time.
+
+    As long as nothing fails, each key's order is that of the calls. Records of an append that failed are sent again
+    each alone, beside the appends of what came later: a partition that is down holds up nobody else.
+    """
 
     def __init__(self, appender: EventAppender, limits: PublisherLimits | None = None) -> None:
         self._appender = appender
@@ -70,6 +74,7 @@ class Publisher:
         self._queue: deque[_Waiting] = deque()
         self._arrived = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
+        self._alone: set[asyncio.Task[None]] = set()
         self._closing = False
 
     async def start(self) -> None:
@@ -82,6 +87,7 @@ class Publisher:
         self._arrived.set()
         if self._worker is not None:
             await self._worker
+        await asyncio.gather(*self._alone)
 
     async def publish(self, record: NewRecord) -> None:
         """Append a record; on return it is durable. Takes `deadline_seconds` at most.
@@ -94,7 +100,7 @@ class Publisher:
         """
         if self._closing:
             raise AppendRefused("this service is stopping")
-        if len(self._queue) >= self._limits.waiting:
+        if len(self._queue) + len(self._alone) >= self._limits.waiting:
             raise QueueFull(self._limits.waiting)
         loop = asyncio.get_running_loop()
         waiting = _Waiting(record, loop.time() + self._limits.deadline_seconds, loop.create_future())
@@ -133,7 +139,7 @@ class Publisher:
         return batch
 
     async def _append(self, batch: Sequence[_Waiting]) -> None:
-        """Append a batch and settle every one of it; never raises."""
+        """Append a batch, and settle every one of it or leave it to a task of its own; never raises."""
         try:
             await self._send(batch)
         except AppendRefused as refused:
@@ -142,7 +148,10 @@ class Publisher:
             # A bulk failure does not tell which entries failed: each goes again alone, under the same event id.
             logger.warning("an append of %s records failed, each is sent alone: %s", len(batch), failure)
             unconfirmed = isinstance(failure, AppendUnconfirmed)
-            await asyncio.gather(*(self._append_alone(waiting, unconfirmed=unconfirmed) for waiting in batch))
+            for waiting in batch:
+                alone = asyncio.create_task(self._append_alone(waiting, unconfirmed=unconfirmed))
+                self._alone.add(alone)
+                alone.add_done_callback(self._alone.discard)
         except Exception as fault:
             logger.exception("the appender has a fault")
             _settle(batch, fault)

@@ -31,6 +31,7 @@ from web.problems import (
     NOT_RECORDED,
     QUEUE_FULL,
     TOO_LARGE,
+    TOO_SLOW,
     FieldProblem,
     ProblemError,
     responses,
@@ -49,7 +50,7 @@ _ACCEPTED_HEADERS: Final[dict[str, Any]] = {
 
 RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     202: {"headers": _ACCEPTED_HEADERS},
-    **responses(MALFORMED, INVALID, MEDIA, TOO_LARGE, QUEUE_FULL, NOT_RECORDED, NOT_CONFIRMED, INTERNAL),
+    **responses(MALFORMED, INVALID, MEDIA, TOO_SLOW, TOO_LARGE, QUEUE_FULL, NOT_RECORDED, NOT_CONFIRMED, INTERNAL),
 }
 """What every POST may answer."""
 

@@ -91,8 +91,8 @@ def farewell(seconds: float) -> RenderableType:
         f"That took {seconds:.0f} s, and the temporary service is gone. One that stays:",
         "",
         "  make run",
-        "  curl http://127.0.0.1:8000/generate-lesson --json "
-        """'{"learner_id": "ada", "topic": "Python decorators"}'""",
+        "  curl http://127.0.0.1:8000/generate-lesson -H 'Content-Type: application/json' \\",
+        """    -d '{"learner_id": "ada", "topic": "Python decorators"}'""",
         "  curl 'http://127.0.0.1:8000/status?learner_id=ada'",
         "  .venv/bin/learnflow import --help     history of your own",
         "  http://127.0.0.1:8000/docs            every endpoint, to try in the browser",

@@ -1,18 +1,22 @@
 """GET /healthz and GET /readyz."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from sidecar.errors import SidecarError
+from sidecar.errors import SidecarError, StorageDamaged
+
+logger = logging.getLogger(__name__)
 
 CHECK_SECONDS: Final = 2.0
 
 Check = Callable[[], Awaitable[str | None]]
-"""Says what is amiss, in a sentence; `None` for nothing. A `SidecarError` counts as its own text."""
+"""Says what is amiss, in a sentence; `None` for nothing. A `SidecarError` counts as its own text, unless it is about
+damage: that names files, so it goes to the program's log."""
 
 
 class Alive(BaseModel):
@@ -68,5 +72,8 @@ async def _look(check: Check) -> str | None:
             return await check()
     except TimeoutError:
         return f"no answer within {CHECK_SECONDS:g} s"
+    except StorageDamaged:
+        logger.exception("what is stored is damaged")
+        return "it can't read back what it holds; the program's log says more"
     except SidecarError as error:
         return str(error)

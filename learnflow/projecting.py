@@ -8,9 +8,7 @@ from typing import Final
 
 from learnflow.sidecar import Sidecar
 from projector.engine import Engine
-from projector.errors import ProjectorError
-from read_models.codec import UnreadableDocument
-from sidecar.errors import SidecarError
+from projector.troubles import in_words, is_expected
 
 logger = logging.getLogger(__name__)
 
@@ -77,10 +75,9 @@ class Projection:
         try:
             await step()
         except Exception as failure:
-            trouble = str(failure) or type(failure).__name__
+            trouble = in_words(failure)
             if trouble != self._trouble:
-                is_expected = isinstance(failure, ProjectorError | SidecarError | UnreadableDocument)
-                logger.warning("projecting: %s", trouble, exc_info=None if is_expected else failure)
+                logger.warning("projecting: %s", failure, exc_info=None if is_expected(failure) else failure)
             self._trouble = trouble
             return False
         self._trouble = None

@@ -25,7 +25,6 @@ from query_api.status import status_router
 from read_models import keys
 from web import description, problems
 from web.head import HeadAsGet
-from web.limits import RequestLimits
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +72,6 @@ def build(services: Collection[Service], sidecar: Sidecar, settings: Settings) -
         redirect_slashes=False,
     )
     problems.install(app)
-    app.add_middleware(RequestLimits)
     app.add_middleware(HeadAsGet)
     if Service.COURSE_AGENT in services:
         app.include_router(lesson_router(publisher))

@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 import uvicorn
@@ -18,6 +18,7 @@ from learnflow.sidecar import open_embedded
 from sidecar.errors import SidecarError
 
 SWITCH_INTERVAL_SECONDS: Final = 0.0005
+_TO_END: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class CannotListen(Exception):
@@ -90,16 +91,21 @@ def _listen(settings: Settings) -> socket.socket:
 async def _serve(
     services: Collection[Service], settings: Settings, listener: socket.socket, on_ready: Callable[[str], None]
 ) -> None:
-    async with open_embedded(settings) as sidecar:
-        config = uvicorn.Config(
-            build(services, sidecar, settings),
-            lifespan="on",
-            access_log=False,
-            log_config=None,
-            timeout_graceful_shutdown=10,
-        )
-        server = _Server(config, lambda: on_ready(_url(listener)))
-        await server.serve(sockets=[listener])
+    with ExitStack() as starting:
+        wishes = starting.enter_context(_noting_signals())
+        async with open_embedded(settings) as sidecar:
+            config = uvicorn.Config(
+                build(services, sidecar, settings),
+                lifespan="on",
+                access_log=False,
+                log_config=None,
+                timeout_graceful_shutdown=10,
+            )
+            server = _Server(config, lambda: on_ready(_url(listener)), wishes)
+            try:
+                await server.serve(sockets=[listener])
+            finally:
+                starting.close()  # whoever does not want to wait for the sidecar's end can break it off
 
 
 def _url(listener: socket.socket) -> str:
@@ -107,12 +113,25 @@ def _url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+@contextmanager
+def _noting_signals() -> Iterator[list[int]]:
+    """Note the signals to end, in a list; the event loop's own way is to cancel what is half started."""
+    noted: list[int] = []
+    before = {signum: signal.signal(signum, lambda number, _: noted.append(number)) for signum in _TO_END}
+    try:
+        yield noted
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
 class _Server(uvicorn.Server):
     """Tells when it takes requests, and takes a signal to end as a wish, not as a failure: the exit status is 0."""
 
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None], wishes: Collection[int]) -> None:
         super().__init__(config)
         self._on_started = on_started
+        self._wishes = wishes
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -123,7 +142,9 @@ class _Server(uvicorn.Server):
     @override
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        before = {signum: signal.signal(signum, self.handle_exit) for signum in (signal.SIGINT, signal.SIGTERM)}
+        before = {signum: signal.signal(signum, self.handle_exit) for signum in _TO_END}
+        # Those that came before it could take them itself.
+        self.should_exit |= bool(self._wishes)
         try:
             yield
         finally:

@@ -16,6 +16,7 @@ from projector.generations import establish_generation
 from projector.items import Decoder, Refused
 from projector.pieces import PieceLimits, cut
 from projector.settlement import Piece, PieceTooLarge, Settlement
+from projector.troubles import in_words, is_expected
 from read_models import codec, keys
 from read_models.codec import UnreadableDocument
 from read_models.documents import PartitionDocument
@@ -63,7 +64,7 @@ class Engine:
         try:
             control = await establish_generation(self._log, self._reader, self._writer)
         except (ProjectorError, SidecarError, UnreadableDocument) as refusal:
-            self._troubles[None] = str(refusal)
+            self._troubles[None] = in_words(refusal)
             raise
         self._settlement.generation = control.active
         self._established = True
@@ -157,15 +158,12 @@ class Engine:
 
     def _tell(self, partition: int, failure: Exception) -> None:
         """Note a failure. A long outage is logged once, not at every attempt."""
-        is_expected = isinstance(failure, ProjectorError | SidecarError | UnreadableDocument)
-        trouble = str(failure) if is_expected else f"a fault of the engine: {type(failure).__name__}: {failure}"
+        trouble = in_words(failure)
         if self._troubles.get(partition) == trouble:
             return
         self._troubles[partition] = trouble
-        if is_expected:
-            logger.warning("a batch of partition %s is retried: %s", partition, trouble)
-        else:
-            logger.error("a batch of partition %s is retried: %s", partition, trouble, exc_info=failure)
+        fault = None if is_expected(failure) else failure
+        logger.warning("a batch of partition %s is retried: %s", partition, failure, exc_info=fault)
 
 
 def _refuse_outsized(records: Sequence[LogRecord], decoder: Decoder) -> None:

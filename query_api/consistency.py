@@ -5,6 +5,8 @@ only once it has reached the one it replaces.
 """
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -20,7 +22,9 @@ from web.preferences import wait_seconds
 from web.problems import INVALID, FieldProblem, ProblemError
 
 FIRST_PAUSE_SECONDS: Final = 0.002
-LONGEST_PAUSE_SECONDS: Final = 0.1
+LONGEST_PAUSE_SECONDS: Final = 0.5
+MOST_WAITING: Final = 200
+"""How many requests may wait at once in a process: each reads a learner's document again and again."""
 
 CONSISTENCY_HEADERS: Final[dict[str, Any]] = {
     "Consistency-Status": {
@@ -28,7 +32,11 @@ CONSISTENCY_HEADERS: Final[dict[str, Any]] = {
         " `parked`: the event could not be folded, an operator has to look at it.",
         "schema": {"type": "string", "enum": ["included", "pending", "parked"]},
     },
-    "Preference-Applied": {"description": "The `wait` that was honoured.", "schema": {"type": "string"}},
+    "Preference-Applied": {
+        "description": "The `wait` that was honoured. It is missing where one was asked for but too many requests"
+        " wait already: the answer is what there is now.",
+        "schema": {"type": "string"},
+    },
 }
 
 
@@ -63,25 +71,58 @@ class Demand:
     async def meet(self, projections: Projections, response: Response) -> dict[str, str]:
         """Wait until the event is included, is parked, or time runs out; say so in the headers.
 
+        Where `MOST_WAITING` requests wait already, this one does not: it says how things are, and that no preference
+        was applied.
+
         Returns:
             The headers set, for an answer that is a problem.
         """
         if self.token is None:
             return {}
-        deadline = asyncio.get_running_loop().time() + self.wait_seconds
-        pause = FIRST_PAUSE_SECONDS
-        while True:
-            status = await _status(projections, self.token)
-            remaining = deadline - asyncio.get_running_loop().time()
-            if status is not ConsistencyStatus.PENDING or remaining <= 0:
-                break
-            await asyncio.sleep(min(pause, remaining))
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        honoured = self.wait_seconds > 0
+        status = await _status(projections, self.token)
+        if honoured and status is ConsistencyStatus.PENDING:
+            with _places.take() as honoured:
+                if honoured:
+                    status = await _wait(projections, self.token, self.wait_seconds)
         headers = {"Consistency-Status": status.value}
-        if self.wait_seconds:
+        if honoured:
             headers["Preference-Applied"] = f"wait={self.wait_seconds}"
         response.headers.update(headers)
         return headers
+
+
+class _Places:
+    """Where requests wait, for all of a process; there are `MOST_WAITING`."""
+
+    def __init__(self) -> None:
+        self._taken = 0
+
+    @contextmanager
+    def take(self) -> Iterator[bool]:
+        """Take a place while the context lasts, if there is one; whether there was."""
+        free = self._taken < MOST_WAITING
+        self._taken += free
+        try:
+            yield free
+        finally:
+            self._taken -= free
+
+
+_places: Final = _Places()
+
+
+async def _wait(projections: Projections, token: ConsistencyToken, seconds: int) -> ConsistencyStatus:
+    """Look again and again, ever less often, as long as the event is pending and time is left."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        remaining = deadline - asyncio.get_running_loop().time()
+        await asyncio.sleep(min(pause, max(remaining, 0.0)))
+        status = await _status(projections, token)
+        if status is not ConsistencyStatus.PENDING or remaining <= pause:
+            return status
+        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
 
 async def _status(projections: Projections, token: ConsistencyToken) -> ConsistencyStatus:

@@ -1,7 +1,7 @@
 """From documents to figures. Pure; every figure is defined in `docs/figures.md`."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from events.quantities import PPM, from_ppm, to_seconds
@@ -31,8 +31,7 @@ def platform_status(partitions: Iterable[PartitionDocument]) -> PlatformStatus:
     documents = list(partitions)
     totals = Totals()
     for document in documents:
-        for name in Totals.__struct_fields__:
-            setattr(totals, name, getattr(totals, name) + getattr(document.totals, name))
+        totals.add(document.totals)
     return PlatformStatus(
         **_figures(totals, max((document.last_activity_us for document in documents), default=0)),
         learners=totals.learners,
@@ -69,22 +68,32 @@ def lesson_progress(entry: LessonEntry) -> LessonProgress | None:
 
 
 def current_streak(days: set[date], today: date) -> int:
-    """Days in a row with activity, up to today, or up to yesterday while today has none yet."""
-    last = max((day for day in days if day <= today + timedelta(days=1)), default=None)
-    if last is None or last < today - timedelta(days=1):
+    """Days in a row with activity, up to today, or up to yesterday while today has none yet.
+
+    A client's clock may be ahead around midnight, so tomorrow counts as well; later dates do not.
+    """
+    ordinals, present = _ordinals(days), today.toordinal()
+    last = max((day for day in ordinals if day <= present + 1), default=None)
+    if last is None or last < present - 1:
         return 0
-    return _run_until(days, last)
+    return _run_until(ordinals, last)
 
 
 def longest_streak(days: set[date]) -> int:
     """The most days in a row with activity there ever were."""
-    ends = (day for day in days if day + timedelta(days=1) not in days)
-    return max((_run_until(days, end) for end in ends), default=0)
+    ordinals = _ordinals(days)
+    ends = (day for day in ordinals if day + 1 not in ordinals)
+    return max((_run_until(ordinals, end) for end in ends), default=0)
 
 
-def _run_until(days: set[date], last: date) -> int:
+def _ordinals(days: set[date]) -> set[int]:
+    """The days as numbers: the first and the last day of the calendar have neighbours, too."""
+    return {day.toordinal() for day in days}
+
+
+def _run_until(ordinals: set[int], last: int) -> int:
     length = 1
-    while last - timedelta(days=length) in days:
+    while last - length in ordinals:
         length += 1
     return length
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from events.contracts import Level
 from events.identity import ID_PATTERN
@@ -11,7 +11,7 @@ from query_api.answers import Element, LessonInFull, LessonList, LessonListed, m
 from query_api.consistency import WantedConsistency, with_consistency
 from query_api.figures import as_of, lesson_progress, platform_as_of
 from query_api.listing import LessonFilter, Page
-from query_api.projections import Projections, Snapshot
+from query_api.projections import ATTEMPTS, Projections, keeps_changing
 from read_models import keys
 from read_models.documents import (
     CatalogueEntry,
@@ -19,8 +19,8 @@ from read_models.documents import (
     LessonDocument,
     LessonEntry,
     LessonsDocument,
-    PartitionDocument,
 )
+from web.parameters import only
 from web.problems import INTERNAL, INVALID, NOT_READY, STALE_CURSOR, UNKNOWN_LESSON, ProblemError, responses
 
 DEFAULT_LIMIT: Final = 20
@@ -34,6 +34,7 @@ def lessons_router(projections: Projections) -> APIRouter:
 
     @router.get(
         "/lessons",
+        dependencies=[Depends(only("learner_id", "topic", "level", "limit", "cursor"))],
         operation_id="listLessons",
         summary="List lessons, newest first",
         responses=with_consistency(responses(INVALID, STALE_CURSOR, NOT_READY, INTERNAL)),
@@ -60,6 +61,7 @@ def lessons_router(projections: Projections) -> APIRouter:
 
     @router.get(
         "/lessons/{lesson_id}",
+        dependencies=[Depends(only())],
         operation_id="getLesson",
         summary="A lesson in full, with the learner's progress",
         responses=with_consistency(responses(INVALID, UNKNOWN_LESSON, NOT_READY, INTERNAL)),
@@ -71,11 +73,15 @@ def lessons_router(projections: Projections) -> APIRouter:
     ) -> LessonInFull:
         """Show a lesson with all its steps, and how far its learner got."""
         headers = await demand.meet(projections, response)
-        snapshot = await projections.read(lambda generation, _: [keys.lesson(generation, lesson_id)])
-        document = snapshot.find(keys.lesson(snapshot.generation, lesson_id), LessonDocument)
-        if document is None:
-            raise ProblemError(UNKNOWN_LESSON, headers=headers)
-        return await _in_full(projections, document)
+        for _ in range(ATTEMPTS):
+            snapshot = await projections.read(lambda generation, _: [keys.lesson(generation, lesson_id)])
+            document = snapshot.find(keys.lesson(snapshot.generation, lesson_id), LessonDocument)
+            if document is None:
+                raise ProblemError(UNKNOWN_LESSON, headers=headers)
+            lesson = await _in_full(projections, document, snapshot.generation)
+            if lesson is not None:
+                return lesson
+        raise keeps_changing()
 
     return router
 
@@ -98,7 +104,7 @@ async def _list(projections: Projections, wanted: LessonFilter, limit: int, curs
             *([] if learner_id is None else [keys.learner(generation, learner_id)]),
         ]
     )
-    partitions = _partitions(snapshot)
+    partitions = snapshot.partition_documents()
     lengths = {one.partition: one.catalogue for one in partitions}
     if learner_id is None:
         positions = listing.begin(cursor, wanted, snapshot, lengths)
@@ -112,14 +118,6 @@ async def _list(projections: Projections, wanted: LessonFilter, limit: int, curs
     else:
         page = listing.list_document(head, wanted, snapshot.generation, positions, limit)
     return _answer(page, LessonList(lessons=[], next_cursor=None, as_of=as_of(head.as_of)))
-
-
-def _partitions(snapshot: Snapshot) -> list[PartitionDocument]:
-    found = (
-        snapshot.find(keys.partition(snapshot.generation, number), PartitionDocument)
-        for number in range(snapshot.partitions)
-    )
-    return [one for one in found if one is not None]
 
 
 def _answer(page: Page, empty: LessonList) -> LessonList:
@@ -140,14 +138,16 @@ def _listed(entry: CatalogueEntry) -> LessonListed:
     )
 
 
-async def _in_full(projections: Projections, lesson: LessonDocument) -> LessonInFull:
+async def _in_full(projections: Projections, lesson: LessonDocument, generation: int) -> LessonInFull | None:
+    """The lesson with the progress in it; `None` if another generation than the lesson's serves by now."""
     snapshot = await projections.read(
-        lambda generation, _: (
-            keys.learner(generation, lesson.learner_id),
-            keys.learner_lessons(generation, lesson.learner_id, lesson.lesson_id),
+        lambda current, _: (
+            keys.learner(current, lesson.learner_id),
+            keys.learner_lessons(current, lesson.learner_id, lesson.lesson_id),
         )
     )
-    generation = snapshot.generation
+    if snapshot.generation != generation:
+        return None
     head = snapshot.find(keys.learner(generation, lesson.learner_id), LearnerDocument)
     share = snapshot.find(keys.learner_lessons(generation, lesson.learner_id, lesson.lesson_id), LessonsDocument)
     entry: LessonEntry | None = None

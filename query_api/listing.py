@@ -13,6 +13,7 @@ from query_api.cursor import Cursor
 from query_api.projections import Projections, Snapshot
 from read_models import keys
 from read_models.documents import CATALOGUE_PAGE, CatalogueEntry, CataloguePage, LearnerDocument
+from sidecar.errors import MessageTooLarge
 from web.problems import STALE_CURSOR, ProblemError
 
 MAX_PAGES: Final = 40
@@ -130,6 +131,21 @@ async def list_catalogues(
 
 
 async def _fill(projections: Projections, wanted: LessonFilter, generation: int, tails: Mapping[int, _Tail]) -> None:
+    """Read the last page of every tail; in halves where they are too much for one message."""
+    try:
+        await _fill_at_once(projections, wanted, generation, tails)
+    except MessageTooLarge:
+        if len(tails) == 1:
+            raise
+        numbers = list(tails)
+        middle = len(numbers) // 2
+        for half in (numbers[:middle], numbers[middle:]):
+            await _fill(projections, wanted, generation, {number: tails[number] for number in half})
+
+
+async def _fill_at_once(
+    projections: Projections, wanted: LessonFilter, generation: int, tails: Mapping[int, _Tail]
+) -> None:
     pages = {number: (tail.length - 1) // CATALOGUE_PAGE for number, tail in tails.items()}
     snapshot = await projections.read(
         lambda current, _: [keys.catalogue(current, number, page) for number, page in pages.items()]

@@ -5,14 +5,15 @@ from typing import Final, TypeVar
 
 from read_models import codec, keys
 from read_models.codec import UnreadableDocument
-from read_models.documents import ControlDocument, Document
+from read_models.documents import ControlDocument, Document, PartitionDocument
 from sidecar.records import StoredDocument
 from sidecar.state_reader import StateReader
 from web.problems import NOT_READY, ProblemError
 
 D = TypeVar("D", bound=Document)
 
-_ATTEMPTS: Final = 5
+ATTEMPTS: Final = 5
+"""How often an answer is begun anew because another generation took over."""
 _SOON: Final = {"Retry-After": "1"}
 _LATER: Final = {"Retry-After": "30"}
 
@@ -44,9 +45,28 @@ class Snapshot:
         except UnreadableDocument as unreadable:
             raise ProblemError(NOT_READY, f"A document can't be read: {key}.", headers=_LATER) from unreadable
 
+    def partition_documents(self) -> list[PartitionDocument]:
+        """The documents of all partitions that have one; those of all must have been asked for.
+
+        Raises:
+            ProblemError: one is not of this shape.
+        """
+        found = (
+            self.find(keys.partition(self.generation, number), PartitionDocument) for number in range(self.partitions)
+        )
+        return [one for one in found if one is not None]
+
+
+def keeps_changing() -> ProblemError:
+    """The problem of an answer that was begun anew `ATTEMPTS` times."""
+    return ProblemError(NOT_READY, "The active generation keeps changing.", headers=_SOON)
+
 
 class Projections:
-    """Reads documents together with `control`, so that an answer never mixes generations."""
+    """Reads documents together with `control`, so that a snapshot never mixes generations.
+
+    An answer made of several snapshots has to compare theirs.
+    """
 
     def __init__(self, reader: StateReader) -> None:
         self._reader = reader
@@ -62,7 +82,7 @@ class Projections:
             ProblemError: nothing was projected yet.
             SidecarError: the state store does not answer.
         """
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             # Kept here, because another request may learn of another generation while this one waits for its answer.
             asked_for = self._generation, self._partitions
             stored = await self._reader.read({keys.CONTROL, *named(*asked_for)})
@@ -77,4 +97,4 @@ class Projections:
             if (control.active, control.log.partitions) == asked_for:
                 return Snapshot(control, stored)
             self._generation, self._partitions = control.active, control.log.partitions
-        raise ProblemError(NOT_READY, "The active generation keeps changing.", headers=_SOON)
+        raise keeps_changing()

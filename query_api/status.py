@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from events.identity import ID_PATTERN
 from query_api.answers import LearnerStatus, PlatformStatus
@@ -12,7 +12,8 @@ from query_api.consistency import WantedConsistency, with_consistency
 from query_api.figures import learner_status, platform_status
 from query_api.projections import Projections
 from read_models import keys
-from read_models.documents import LearnerDocument, PartitionDocument
+from read_models.documents import LearnerDocument
+from web.parameters import only
 from web.problems import INTERNAL, INVALID, NOT_READY, UNKNOWN_LEARNER, ProblemError, responses
 
 
@@ -22,6 +23,7 @@ def status_router(projections: Projections, today: Callable[[], date]) -> APIRou
 
     @router.get(
         "/status",
+        dependencies=[Depends(only("learner_id"))],
         operation_id="getStatus",
         summary="Where a learner stands; without a learner, the whole platform",
         responses=with_consistency(responses(INVALID, UNKNOWN_LEARNER, NOT_READY, INTERNAL)),
@@ -50,8 +52,4 @@ async def _platform(projections: Projections) -> PlatformStatus:
     snapshot = await projections.read(
         lambda generation, partitions: [keys.partition(generation, number) for number in range(partitions)]
     )
-    found = (
-        snapshot.find(keys.partition(snapshot.generation, number), PartitionDocument)
-        for number in range(snapshot.partitions)
-    )
-    return platform_status(one for one in found if one is not None)
+    return platform_status(snapshot.partition_documents())

@@ -13,7 +13,7 @@ class Verdict(Enum):
     SETTLED = "settled"
     """Every record has had its effect, durably. The batch need not come again, and may."""
     RETRY = "retry"
-    """Something is missing. Its records come again, perhaps cut otherwise, and no later record of the partition first."""
+    """Something is missing. Its records come again, perhaps cut otherwise, before any later one of the partition."""
 
 
 BatchHandler = Callable[[Sequence[LogRecord]], Awaitable[Verdict]]

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
 _LONGEST_FIELD: Final = 200
+_UNREADABLE: Final = "A document can't be read; the program's log says which."
 _PLAIN: Final = {
     "extra_forbidden": "is not a field of this request",
     "missing": "is required",
@@ -57,6 +58,7 @@ class ProblemType:
 MALFORMED = ProblemType("malformed-request", 400, "The request body is not JSON")
 STALE_CURSOR = ProblemType("stale-cursor", 410, "The list was rebuilt since this cursor was given; start again")
 INVALID = ProblemType("invalid-request", 422, "The request is not valid")
+TOO_SLOW = ProblemType("request-timeout", 408, "The request body did not come in time")
 TOO_LARGE = ProblemType("request-too-large", 413, "The request is too large")
 MEDIA = ProblemType("unsupported-media-type", 415, "The request body must be application/json")
 NOT_FOUND = ProblemType("not-found", 404, "There is nothing at this address")
@@ -70,7 +72,7 @@ NOT_READY = ProblemType("not-ready", 503, "The answer can't be given now")
 INTERNAL = ProblemType("internal-error", 500, "A fault of this service")
 
 PROBLEMS: Final = (
-    MALFORMED, INVALID, MEDIA, TOO_LARGE, NOT_FOUND, UNKNOWN_LEARNER, UNKNOWN_LESSON, METHOD, STALE_CURSOR,
+    MALFORMED, INVALID, MEDIA, TOO_SLOW, TOO_LARGE, NOT_FOUND, UNKNOWN_LEARNER, UNKNOWN_LESSON, METHOD, STALE_CURSOR,
     QUEUE_FULL, NOT_RECORDED, NOT_CONFIRMED, NOT_READY, INTERNAL,
 )  # fmt: skip
 
@@ -189,7 +191,8 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(StorageDamaged)
     async def _unreadable(_request: Request, error: Exception) -> JSONResponse:
         logger.error("a document can't be read: %s", error)
-        return respond(ProblemError(NOT_READY, str(error), headers={"Retry-After": "30"}))
+        # The text may name files.
+        return respond(ProblemError(NOT_READY, _UNREADABLE, headers={"Retry-After": "30"}))
 
     @app.exception_handler(Exception)
     async def _internal(_request: Request, _error: Exception) -> JSONResponse:

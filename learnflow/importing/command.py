@@ -9,7 +9,7 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
-from learnflow.importing.errors import ImportFailure, RowNotSent
+from learnflow.importing.errors import ImportFailure, NobodyThere, RowNotSent
 from learnflow.importing.mapping import Endpoint
 from learnflow.importing.progress import reporting
 from learnflow.importing.rows import Survey
@@ -34,7 +34,7 @@ Patience = Annotated[
     float, typer.Option(min=0, metavar="SECONDS", help="How long a row is tried while the server can't confirm it.")
 ]
 FromLine = Annotated[int, typer.Option(min=0, metavar="LINE", help="Send only rows that begin at this line or later.")]
-Delimiter = Annotated[str, typer.Option(metavar="CHARACTER", help="Between the cells of a row.")]
+Delimiter = Annotated[str, typer.Option(metavar="CHARACTER", help=r"Between the cells of a row; \t is a tab.")]
 
 
 def import_history(  # noqa: PLR0913 - these are the options of a command line
@@ -56,6 +56,9 @@ def import_history(  # noqa: PLR0913 - these are the options of a command line
     row counts once however often the file is imported, also if the file was renamed, extended or sorted. Rows that are
     alike within one file all count; a row that is in two files counts once.
 
+    A row that was corrected (one value is another) is another report: the earlier one stays recorded, and the time
+    spent of both is added up.
+
     A template is text with column names in braces, cut and padded as str.format does: `{presentation:.4}`. Outer space
     of cells does not count. An optional field is left out of rows where a column of it is empty.
 
@@ -66,6 +69,10 @@ def import_history(  # noqa: PLR0913 - these are the options of a command line
 
     * occurred_at is an ISO date (its midnight) or date-time, UTC if it names no offset, and may be followed by whole
       days to add, also negative ones: `occurred_at=2013-10-01 + {day} days`
+
+      Of a learner's reports on a lesson, the latest says completion and score. Where several have the same time, as
+      with dates alone, which of them counts as the latest is by chance (the order of their event ids): map a finer time
+      if the file has one. Without occurred_at they count in the order of the file.
 
     * lists (achievements, objectives) are separated by semicolons: `achievements={badges}`
 
@@ -79,12 +86,14 @@ def import_history(  # noqa: PLR0913 - these are the options of a command line
     --map 'lesson_id={module}-{presentation}-{assessment_id}' --map completion=1 --map 'score={score}/100'
     --map 'occurred_at={presentation:.4}-10-01 + {day} days'`
     """
+    delimiter = "\t" if delimiter == r"\t" else delimiter
     if len(delimiter) != 1 or delimiter in '\r\n"':
         fail("--delimiter: must be one character, and none of quote and line break")
     tally = Tally()
     try:
         planned = plan(file, maps or (), endpoint, delimiter=delimiter, from_line=from_line)
         _report_faults(planned.found, skip=skip_invalid)
+        _warn(planned.found)
         if dry_run:
             _show(planned)
             return
@@ -114,6 +123,16 @@ def _report_faults(found: Survey, *, skip: bool) -> None:
         )
 
 
+def _warn(found: Survey) -> None:
+    if found.simultaneous:
+        errors.print(
+            f"{found.simultaneous:,} rows are of the same learner, lesson and occurred_at as a row with other values:"
+            " which of them counts as the latest is by chance. Map a finer time if the file has one.",
+            style="yellow",
+            markup=False,
+        )
+
+
 def _show(planned: Plan) -> None:
     found = planned.found
     output.print(f"{found.valid:,} of {found.rows:,} rows give a request to POST /{planned.mapping.endpoint.value}:")
@@ -129,7 +148,7 @@ def _summarise(found: Survey, tally: Tally, seconds: float) -> None:
 
 
 def _stop(failure: ImportFailure, tally: Tally) -> NoReturn:
-    sending = isinstance(failure, RowNotSent) or tally.confirmed
+    sending = not isinstance(failure, NobodyThere) and (isinstance(failure, RowNotSent) or tally.confirmed)
     fail(f"{failure}. {_standing(tally)}" if sending else f"{failure}. Nothing was sent.")
 
 
@@ -137,6 +156,8 @@ def _standing(tally: Tally) -> str:
     """How far it got, and how to go on."""
     if not tally.resume_line:
         return "Nothing was sent."
+    if not tally.confirmed:
+        return "No row is confirmed. The same command tries again: it counts no row twice."
     return (
         f"{tally.confirmed:,} rows are confirmed and stay recorded. The same command goes on where this stopped:"
         f" it counts no row twice. To skip what is confirmed, add --from-line {tally.resume_line}."

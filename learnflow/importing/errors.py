@@ -8,6 +8,7 @@ ImportFailure
 ├── RowFault          a row can't be mapped
 └── RowNotSent        what ended the sending, at a row
     ├── RowRefused    the server takes no such request
+    ├── NobodyThere   no server takes connections at the address
     └── ServerGone    the server could not confirm a row in time
 """
 
@@ -129,6 +130,20 @@ class RowRefused(RowNotSent):
         self.status = status
         self.reason = reason
         self.refusals = tuple(refusals)
+
+
+class NobodyThere(RowNotSent):
+    """No server takes connections at the address, and none did before; nothing was sent.
+
+    Attributes:
+        url: of the server.
+    """
+
+    def __init__(self, line: int, url: str, trouble: str) -> None:
+        super().__init__(
+            line, f"{trouble}. Start a server with `make run` (or `learnflow up`), or name another one with --url"
+        )
+        self.url = url
 
 
 class ServerGone(RowNotSent):

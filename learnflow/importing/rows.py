@@ -15,6 +15,7 @@ from learnflow.importing.source import CsvFile
 from learnflow.importing.values import Json
 
 SHOWN_FAULTS: Final = 20
+_PAIR: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,13 @@ class Survey:
         rows: how many there are.
         faults: how many of them give no request.
         first_faults: some of those, the first ones.
+        simultaneous: how many of the others are of the same learner, lesson and time as one that says something else.
     """
 
     rows: int = 0
     faults: int = 0
     first_faults: list[RowFault] = field(default_factory=list)
+    simultaneous: int = 0
 
     @property
     def valid(self) -> int:
@@ -67,16 +70,22 @@ def survey(file: CsvFile, mapping: RowMapping, now: datetime, *, from_line: int 
     """
     mapping.check_columns(file.columns)
     found = Survey()
-    for row in file.rows():
-        if row.line < from_line:
-            continue
-        found.rows += 1
-        try:
-            mapping.body(row.line, file.cells(row), now)
-        except RowFault as fault:
-            found.faults += 1
-            if len(found.first_faults) < SHOWN_FAULTS:
-                found.first_faults.append(fault)
+    with Occurrences.counting() as bodies, Occurrences.counting() as moments:
+        for row in file.rows():
+            if row.line < from_line:
+                continue
+            found.rows += 1
+            try:
+                body = mapping.body(row.line, file.cells(row), now)
+            except RowFault as fault:
+                found.faults += 1
+                if len(found.first_faults) < SHOWN_FAULTS:
+                    found.first_faults.append(fault)
+                continue
+            # Of rows that are alike in all, it does not matter which comes last.
+            if "occurred_at" in body and bodies.next(body_digest(mapping.endpoint, body)) == 1:
+                times = moments.next(_moment_digest(body))
+                found.simultaneous += times if times == _PAIR else times > _PAIR
     return found
 
 
@@ -108,6 +117,11 @@ def requests(
 def body_digest(endpoint: Endpoint, body: Mapping[str, Json]) -> bytes:
     """SHA-256 of what is asked for, whatever the order of its fields."""
     return hashlib.sha256(canonical_json([endpoint.value, body]).encode()).digest()
+
+
+def _moment_digest(body: Mapping[str, Json]) -> bytes:
+    """What rows share whose order only their event ids decide."""
+    return canonical_json([body["learner_id"], body["lesson_id"], body["occurred_at"]]).encode()
 
 
 def idempotency_key(digest: bytes, occurrence: int) -> str:

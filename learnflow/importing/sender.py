@@ -17,12 +17,22 @@ from zlib import crc32
 import httpx2
 
 from events.identity import canonical_json
-from learnflow.importing.errors import FieldRefusal, ImportFailure, NoSuchServer, RowNotSent, RowRefused, ServerGone
+from learnflow.importing.errors import (
+    FieldRefusal,
+    ImportFailure,
+    NobodyThere,
+    NoSuchServer,
+    RowNotSent,
+    RowRefused,
+    ServerGone,
+)
 from learnflow.importing.mapping import Endpoint
 from learnflow.importing.rows import Request
 
 ANSWER_SECONDS: Final = 30.0
 CONNECT_SECONDS: Final = 5.0
+STARTING_SECONDS: Final = 5.0
+"""How long a server that was never there may take to start."""
 FIRST_PAUSE_SECONDS: Final = 0.1
 LONGEST_PAUSE_SECONDS: Final = 2.0
 _WAITING_A_LANE: Final = 4
@@ -76,6 +86,7 @@ class Tally:
 class _Trouble:
     reason: str
     retry_after: float | None = None
+    unreachable: bool = False
 
 
 def connector(url: str) -> Connect:
@@ -122,13 +133,15 @@ class Sender:
             endpoint: where to.
             listener: is told how it goes.
             concurrency: how many requests may be under way.
-            patience_seconds: how long each request is tried before the whole sending is given up.
+            patience_seconds: how long each request is tried before the whole sending is given up; where nobody has
+                taken a connection yet, no longer than `STARTING_SECONDS`.
         """
         self._connect = connect
         self._endpoint = endpoint
         self._listener = listener
         self._concurrency = concurrency
         self._patience = patience_seconds
+        self._reached = False
 
     async def send(self, requests: Iterable[Request], tally: Tally, *, keep_order: bool) -> None:
         """Send all, reading on no faster than they are confirmed.
@@ -140,6 +153,7 @@ class Sender:
 
         Raises:
             RowRefused: the server does not take a request; what was under way is broken off.
+            NobodyThere: nobody takes connections.
             ServerGone: a request was not confirmed in time; what was under way is broken off.
             ImportFailure: whatever `requests` raises.
         """
@@ -172,14 +186,19 @@ class Sender:
     async def _deliver(self, client: httpx2.AsyncClient, request: Request) -> str:
         """Send a request until it is confirmed, and give the token of the answer."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._patience
+        begun = loop.time()
         pause = FIRST_PAUSE_SECONDS
         while True:
             answer = await self._attempt(client, request)
             if isinstance(answer, str):
+                self._reached = True
                 return answer
-            remaining = deadline - loop.time()
+            self._reached |= not answer.unreachable
+            patience = self._patience if self._reached else min(self._patience, STARTING_SECONDS)
+            remaining = begun + patience - loop.time()
             if remaining <= 0:
+                if not self._reached:
+                    raise NobodyThere(request.line, _address(client), answer.reason)
                 raise ServerGone(request.line, self._patience, answer.reason)
             self._listener.troubled(answer.reason)
             # Spread, so that those who failed together don't come back together.
@@ -194,6 +213,10 @@ class Sender:
                 content=canonical_json(request.body).encode(),
                 headers={"Content-Type": "application/json", "Idempotency-Key": request.key},
             )
+        except httpx2.ConnectTimeout:
+            return _Trouble(f"no connection to {_address(client)} within {CONNECT_SECONDS:g} s", unreachable=True)
+        except httpx2.ConnectError as error:
+            return _Trouble(f"no connection to {_address(client)} ({error})", unreachable=True)
         except httpx2.TimeoutException:
             return _Trouble(f"no answer within {ANSWER_SECONDS:g} s")
         except httpx2.TransportError as error:
@@ -204,6 +227,10 @@ class Sender:
             return _Trouble(f"{response.status_code} {_problem(response).reason}", _retry_after(response))
         problem = _problem(response)
         raise RowRefused(request.line, response.status_code, problem.reason, problem.refusals)
+
+
+def _address(client: httpx2.AsyncClient) -> str:
+    return str(client.base_url).rstrip("/")
 
 
 def _first(failures: BaseExceptionGroup[ImportFailure]) -> ImportFailure:

@@ -61,7 +61,7 @@ class Template:
         except TemplateError:
             raise
         except ValueError as error:
-            raise TemplateError(f"{error} in {text!r}") from None
+            raise TemplateError(f"{text!r}: {_plainly(str(error))}") from None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -83,6 +83,17 @@ def _parts(text: str) -> Iterator[str | Placeholder]:
             yield literal
         if column is not None:
             yield _placeholder(column, spec or "", conversion)
+
+
+def _plainly(complaint: str) -> str:
+    """What `str.format` complains of, in the words of a template."""
+    if "conversion" in complaint:
+        return "conversions (!) are not taken"
+    if "'}' encountered" in complaint:
+        return "a } has no { before it; a column is named as {column}, and }} is the character itself"
+    if "unexpected '{'" in complaint:
+        return "a { within braces; is a } missing before it?"
+    return "a { has no } behind it; a column is named as {column}, and {{ is the character itself"
 
 
 def _placeholder(column: str, spec: str, conversion: str | None) -> Placeholder:

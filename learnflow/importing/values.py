@@ -72,6 +72,7 @@ def number(template: str) -> Reading:
     """
     match = _RATIO.fullmatch(template)
     if match is None:
+        Template.parse(template)  # says more of braces that don't match
         raise TemplateError(f"{template!r} is no number, number / number or number * number")
     first, operator, second = match.groups()
     left = Template.parse(first)

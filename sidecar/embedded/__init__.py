@@ -103,11 +103,11 @@ class EmbeddedSidecar:
             raise ValueError("partitions and batch_records are at least 1")
         lock = FolderLock.acquire(folder)
         try:
-            database = Database.open(folder, partitions=partitions, busy_seconds=busy_seconds)
+            database = Database.open(folder, lock=lock.path, partitions=partitions, busy_seconds=busy_seconds)
             try:
                 writer = Writer(database)
             except sqlite3.Error as error:
-                raise StorageUnusable(database.path, describe(error, database.path)) from error
+                raise StorageUnusable(database.path, describe(error)) from error
         except BaseException:
             lock.release()
             raise

@@ -13,6 +13,7 @@ from typing import Self
 
 from sidecar.embedded.errors import DatabaseDamaged, StorageUnusable
 from sidecar.embedded.failures import describe, is_damage
+from sidecar.embedded.place import REMOVED, Place
 
 FILE_NAME = "learnflow.db"
 """The database file within the folder."""
@@ -45,19 +46,22 @@ class Database:
         topic_id: made with the file, never again.
         partitions: how many the log has, for good.
         busy_seconds: how long a connection waits for a lock that another process holds.
+        place: whether the file, and the lock of its folder, are still there.
     """
 
     path: Path
     topic_id: str
     partitions: int
     busy_seconds: float
+    place: Place
 
     @classmethod
-    def open(cls, folder: Path, *, partitions: int, busy_seconds: float) -> Self:
+    def open(cls, folder: Path, *, lock: Path, partitions: int, busy_seconds: float) -> Self:
         """Recognise the file in the folder, or make it.
 
         Args:
             folder: exists, and is locked by the caller.
+            lock: the file that the caller holds locked.
             partitions: how many a new log gets; one that exists keeps what it has.
             busy_seconds: how long to wait for a lock.
 
@@ -74,13 +78,16 @@ class Database:
                 if new:
                     _make(connection, partitions)
                 row = connection.execute("SELECT id, partitions FROM topic").fetchone()
+                place = Place(path, lock)
         except sqlite3.Error as error:
             if is_damage(error):
                 raise DatabaseDamaged(path, str(error)) from error
-            raise StorageUnusable(path, describe(error, path)) from error
+            raise StorageUnusable(path, describe(error)) from error
+        except OSError as error:
+            raise StorageUnusable(path, error.strerror or str(error)) from error
         if row is None:
             raise DatabaseDamaged(path, "it does not say which log it holds")
-        return cls(path, row[0], row[1], busy_seconds)
+        return cls(path, row[0], row[1], busy_seconds, place)
 
     def writer(self) -> sqlite3.Connection:
         """Open the connection that writes, for use by one thread at a time.
@@ -88,7 +95,7 @@ class Database:
         Raises:
             sqlite3.Error: it can't be opened.
         """
-        connection = _connect(self.path, self.busy_seconds)
+        connection = self._reconnect()
         try:
             for pragma in (
                 "synchronous = FULL",
@@ -112,7 +119,7 @@ class Database:
         Raises:
             sqlite3.Error: it can't be opened.
         """
-        connection = _connect(self.path, self.busy_seconds)
+        connection = self._reconnect()
         try:
             connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA cache_size = -16000")
@@ -121,9 +128,19 @@ class Database:
             raise
         return connection
 
+    def _reconnect(self) -> sqlite3.Connection:
+        """Connect to the same file once more: never make one, and leave another one alone."""
+        connection = _connect(f"{self.path.absolute().as_uri()}?mode=rw", self.busy_seconds)
+        if not self.place.look():
+            connection.close()
+            raise sqlite3.OperationalError(REMOVED)
+        return connection
 
-def _connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
-    return sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
+
+def _connect(path: Path | str, busy_seconds: float) -> sqlite3.Connection:
+    return sqlite3.connect(
+        path, uri=isinstance(path, str), timeout=busy_seconds, isolation_level=None, check_same_thread=False
+    )
 
 
 def _is_new(connection: sqlite3.Connection, path: Path) -> bool:

@@ -43,7 +43,7 @@ class EmbeddedDelivery:
     """Implements `Delivery` for one consumer group.
 
     The group's position is written every `commit_seconds` and when delivery stops: after a crash, what was settled
-    since then comes again. A batch to be retried makes only its own partition wait.
+    since then comes again. A batch to be retried, or one that can't be read, makes only its own partition wait.
     """
 
     def __init__(self, log: EmbeddedLog, writer: Writer, readers: Readers, settings: DeliverySettings) -> None:
@@ -58,7 +58,8 @@ class EmbeddedDelivery:
         self._positions: dict[int, int] | None = None
         self._committed: dict[int, int] = {}
         self._commit_at = 0.0
-        self._waiting: dict[int, tuple[float, LogSlice]] = {}
+        self._waiting: dict[int, tuple[float, LogSlice | None]] = {}
+        self._unreadable: set[int] = set()
         log.listen(self._wake.set)
 
     async def start(self, handler: BatchHandler) -> None:
@@ -117,19 +118,31 @@ class EmbeddedDelivery:
                 continue
             busy = True
             if batch is None:
-                batch = await self._source.read(
-                    partition,
-                    position,
-                    bounds.end,
-                    max_records=self._settings.batch_records,
-                    max_bytes=self._settings.batch_bytes,
-                )
-            if not batch.records or await self._hand_over(batch, handler):
+                batch = await self._read(partition, position, bounds.end)
+            if batch is not None and (not batch.records or await self._hand_over(batch, handler)):
                 self._waiting.pop(partition, None)
                 self._positions[partition] = batch.next_offset
             else:
                 self._waiting[partition] = (time.monotonic() + self._settings.retry_seconds, batch)
         return busy
+
+    async def _read(self, partition: int, first: int, until: int) -> LogSlice | None:
+        """The next batch of a partition; `None` if it can't be read, which is told once until it can be."""
+        try:
+            batch = await self._source.read(
+                partition,
+                first,
+                until,
+                max_records=self._settings.batch_records,
+                max_bytes=self._settings.batch_bytes,
+            )
+        except Exception:  # noqa: BLE001 - whatever it was, the other partitions go on
+            if partition not in self._unreadable:
+                _log.exception("partition %d can't be read from offset %d; trying again and again", partition, first)
+            self._unreadable.add(partition)
+            return None
+        self._unreadable.discard(partition)
+        return batch
 
     async def _hand_over(self, batch: LogSlice, handler: BatchHandler) -> bool:
         """Whether the handler settled the batch."""

@@ -1,11 +1,13 @@
 """What an error of SQLite means, in the words of the ports."""
 
+import logging
 import sqlite3
 from pathlib import Path
 
 from sidecar.embedded.errors import DatabaseDamaged
 from sidecar.errors import MessageTooLarge, SidecarError, SidecarUnavailable
 
+_log = logging.getLogger(__name__)
 _PRIMARY = 0xFF
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _MEANING = {
@@ -31,11 +33,11 @@ def is_damage(error: sqlite3.Error) -> bool:
     return primary_code(error) in _DAMAGE
 
 
-def describe(error: sqlite3.Error, path: Path) -> str:
-    """Say what happened to the file, for people."""
+def describe(error: sqlite3.Error) -> str:
+    """Say what happened to the database file, for people; without its path, since any client may come to read it."""
     code = primary_code(error)
     meaning = "the database failed" if code is None else _MEANING.get(code, "the database failed")
-    return f"{meaning} ({path}: {error})"
+    return f"{meaning} ({error})"
 
 
 def read_failure(error: sqlite3.Error, what: str, path: Path) -> SidecarError:
@@ -50,4 +52,5 @@ def read_failure(error: sqlite3.Error, what: str, path: Path) -> SidecarError:
         return DatabaseDamaged(path, str(error))
     if primary_code(error) == sqlite3.SQLITE_TOOBIG:
         return MessageTooLarge(f"the {what} can't put that much into one answer")
-    return SidecarUnavailable(what, describe(error, path))
+    _log.warning("%s: %s", path, describe(error))
+    return SidecarUnavailable(what, describe(error))

@@ -47,10 +47,17 @@ class FolderLock:
             raise StorageUnusable(folder, error.strerror or str(error)) from error
         return cls(folder, lock)
 
+    @property
+    def path(self) -> Path:
+        """The file that is locked."""
+        return self._folder / _LOCK
+
     def release(self) -> None:
         """Give the folder back; may be called twice."""
         if self._lock.is_locked:
-            (self._folder / _PID).unlink(missing_ok=True)
+            # Where the lock file was removed, another process may have taken the folder meanwhile.
+            if _holder(self._folder) == os.getpid():
+                (self._folder / _PID).unlink(missing_ok=True)
             self._lock.release()
 
 

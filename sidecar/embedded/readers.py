@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from sidecar.embedded.database import Database
 from sidecar.embedded.failures import read_failure
+from sidecar.embedded.place import REMOVED
 from sidecar.errors import SidecarUnavailable
 
 _THREADS = 4
@@ -35,14 +36,20 @@ class Readers:
         Raises:
             DatabaseDamaged: SQLite found the file damaged.
             MessageTooLarge: the answer is more than SQLite can hold.
-            SidecarUnavailable: the database failed otherwise, or the sidecar is closed.
+            SidecarUnavailable: the database failed otherwise, its file was removed or replaced, or the sidecar is
+                closed.
         """
         if self._closed:
             raise SidecarUnavailable(what, "the sidecar is closed")
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._query, query)
+            result = await asyncio.get_running_loop().run_in_executor(self._threads, self._query, query)
         except sqlite3.Error as error:
+            if self._database.place.gone:
+                raise SidecarUnavailable(what, REMOVED) from error
             raise read_failure(error, what, self._database.path) from error
+        if self._database.place.gone:
+            raise SidecarUnavailable(what, REMOVED)
+        return result
 
     def close(self) -> None:
         """Finish what is running, then close the connections. Blocks; may be called twice."""
@@ -58,6 +65,7 @@ class Readers:
             connection = self._database.reader()
         try:
             result = query(connection)
+            self._database.place.look_now_and_then()
         except BaseException:
             # Whatever made it fail, a new connection is not tainted by it.
             connection.close()

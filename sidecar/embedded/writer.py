@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 from sidecar.embedded.database import Database
 from sidecar.embedded.failures import describe, is_damage, primary_code
+from sidecar.embedded.place import REMOVED
 
 _log = logging.getLogger(__name__)
 _MAX_GROUP = 512
@@ -119,7 +120,8 @@ class Writer:
             committed: called in the event loop when it is durable, also if nobody waits for it any more.
 
         Raises:
-            WriteFailed: the database failed, the time ran out, or the writer is closed.
+            WriteFailed: the database failed, its file was removed or replaced, the time ran out, or the writer is
+                closed.
         """
         waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         job = _Job(work, committed, waiter)
@@ -170,7 +172,10 @@ class Writer:
         """Carry out a group in one transaction, and tell everyone what became of it."""
         taken: list[_Job[object]] = []
         committing = False
+        place = self._database.place
         try:
+            if place.gone:
+                raise sqlite3.OperationalError(REMOVED)
             self._connection.execute("BEGIN IMMEDIATE")
             # Only now: as long as the file is locked by another process, a job can still be withdrawn.
             for job in group:
@@ -179,14 +184,19 @@ class Writer:
                     self._attempt(job)
             committing = True
             self._connection.execute("COMMIT")
+            # Nobody would find it again, unless whoever removed the file took a copy with this commit before.
+            if not place.look():
+                for job in taken:
+                    job.fail(WriteFailed(REMOVED, perhaps_written=True))
         except sqlite3.Error as error:
             taken.extend(job for job in group if job.take())
             # A commit that fails for want of room or a lock has not written its last frame; of another failure, that
             # of a sync for one, it can't be known what a recovery would find.
             unknown = committing and primary_code(error) not in _ROLLED_BACK
             self._roll_back()
+            detail = self._logged(error) if place.look() else REMOVED
             for job in taken:
-                job.fail(WriteFailed(describe(error, self._database.path), perhaps_written=unknown))
+                job.fail(WriteFailed(detail, perhaps_written=unknown))
         _tell(taken)
 
     def _attempt(self, job: _Job[object]) -> None:
@@ -199,11 +209,17 @@ class Writer:
                 # A transaction that met damage commits nothing, not even what others did in it.
                 if is_damage(error) or not self._connection.in_transaction:
                     raise
-                job.fail(WriteFailed(describe(error, self._database.path), perhaps_written=False))
+                job.fail(WriteFailed(self._logged(error), perhaps_written=False))
             else:
                 job.fail(error)
             self._connection.execute("ROLLBACK TO job")
         self._connection.execute("RELEASE job")
+
+    def _logged(self, error: sqlite3.Error) -> str:
+        """Say what happened, and write it into the program's log with the file it happened to."""
+        detail = describe(error)
+        _log.warning("writing to %s failed: %s", self._database.path, detail)
+        return detail
 
     def _roll_back(self) -> None:
         """Leave a connection that can begin again."""

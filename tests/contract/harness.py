@@ -4,18 +4,21 @@ The store may hold what other tests left: the suite takes new keys for every tes
 ended when the test began.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from sidecar.append import EventAppender
 from sidecar.delivery import Delivery
-from sidecar.embedded import AsgiApp
 from sidecar.invocation import ServiceInvoker
 from sidecar.log_reader import LogReader
 from sidecar.secrets import SecretStore
 from sidecar.state_reader import StateReader
 from sidecar.state_writer import StateWriter
+
+Message = MutableMapping[str, Any]
+AsgiApp = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+"""An application as ASGI 3 has it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,9 @@ def test_it_runs_to_its_end(temporary: Path) -> None:
     assert "6 of 7 lessons completed, average score 67.8%. Events counted: 7 = 6 of the file" in shown.stdout
     assert re.search(r"^30 +92 +91 +98.9% +\d\d\.\d% +92$", shown.stdout, re.MULTILINE)
     assert "make run" in shown.stdout
+    # --json needs curl 7.82, of 2022.
+    assert "--json" not in shown.stdout
+    assert "/generate-lesson -H 'Content-Type: application/json' \\\n    -d '{" in shown.stdout
     assert not list(temporary.iterdir())
 
 

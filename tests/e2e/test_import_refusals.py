@@ -1,5 +1,6 @@
 """What `learnflow import` says of files, mappings and addresses that it can't use; none of it sends anything."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -94,4 +95,39 @@ def test_another_address_of_a_server_is_told_apart(platform: Platform) -> None:
     refused = learnflow("import", OULAD, *MAPS, "--url", f"{platform.client.base_url}/elsewhere", "--concurrency=1")
     assert refused.returncode == 1
     assert "line 2: the server answered 404: There is nothing at this address" in refused.stderr
-    assert "0 rows are confirmed" in refused.stderr
+    assert "No row is confirmed. The same command tries again" in refused.stderr
+    assert "--from-line" not in refused.stderr
+
+
+def test_where_nobody_listens_the_address_and_what_to_do_are_told() -> None:
+    begun = time.monotonic()
+    refused = learnflow("import", OULAD, *MAPS, "--url", NOBODY)
+    assert time.monotonic() - begun < 30
+    assert refused.returncode == 1
+    assert f"no connection to {NOBODY} (" in refused.stderr
+    assert "Start a server with `make run`" in refused.stderr
+    assert "Nothing was sent." in refused.stderr
+    assert "rows are confirmed" not in refused.stderr
+
+
+@pytest.mark.parametrize("given", ["\\t", "\t"])
+def test_a_tab_can_be_typed(path: Path, given: str) -> None:
+    path.write_text(f"{NAMES}\n{GOOD}\n".replace(",", "\t"), encoding="utf-8")
+    shown = learnflow("import", path, *MAPS, "--dry-run", "--delimiter", given)
+    assert shown.returncode == 0, shown.stderr
+    assert "1 of 1 rows give a request" in shown.stdout
+
+
+def test_rows_of_one_moment_are_told_before_anything_is_sent(path: Path) -> None:
+    path.write_text(f"{NAMES}\n{GOOD}\nAAA,2013J,1752,11391,18,79\n", encoding="utf-8")
+    shown = learnflow("import", path, *MAPS, "--dry-run")
+    assert shown.returncode == 0
+    assert "2 rows are of the same learner, lesson and occurred_at as a row with other values" in shown.stderr
+    assert "by chance" not in learnflow("import", OULAD, *MAPS, "--dry-run").stderr
+
+
+def test_the_help_says_what_order_and_corrections_do() -> None:
+    shown = " ".join(learnflow("import", "--help", env={"COLUMNS": "200"}).stdout.replace("\u2502", " ").split())
+    assert "by chance" in shown
+    assert "\\t is a tab" in shown
+    assert "A row that was corrected (one value is another) is another report" in shown

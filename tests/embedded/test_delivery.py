@@ -287,6 +287,29 @@ async def test_it_goes_on_when_the_log_answers_again(
     assert "on purpose" in caplog.text
 
 
+async def test_a_record_that_can_not_be_read_makes_only_its_partition_wait(
+    open_sidecar: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    sidecar = open_sidecar(batch_records=1)
+    await fill(sidecar, 0, ["0", "damaged", "behind"])
+    await sidecar._writer.submit(lambda connection: connection.execute("UPDATE log SET value = 'x' WHERE position = 1"))
+    collector = Collector()
+    await sidecar.delivery.start(collector)
+    await collector.until_values({b"0"})
+    for n in range(10):
+        await fill(sidecar, 1, [f"other {n}"])
+        await collector.until_values({b"other %d" % n})
+    # It is tried again all the while, and told of once.
+    await asyncio.sleep(0.05)
+    assert sidecar.delivery._positions == {0: 1, 1: 10}
+    assert b"behind" not in collector.values()
+    (told,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert "partition 0 can't be read from offset 1" in told.getMessage()
+    assert told.exc_info is not None
+    await sidecar.log.lose(0, 1, 2)
+    await collector.until_values({b"behind"})
+
+
 async def test_a_position_that_can_not_be_written_is_written_later(
     open_sidecar: Open, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,8 +3,8 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -55,34 +55,29 @@ def sqlite_error(code: int, text: str) -> sqlite3.OperationalError:
     return error
 
 
-@contextmanager
-def held(writer: Writer) -> Iterator[asyncio.Task[None]]:
+@asynccontextmanager
+async def held(writer: Writer) -> AsyncIterator[asyncio.Task[None]]:
     """Keep the writer busy with one job; what is submitted within comes after it, in one group."""
+    begun = threading.Event()
     release = threading.Event()
 
     def wait(_: sqlite3.Connection) -> None:
+        begun.set()
         release.wait(30)
 
     task = asyncio.get_running_loop().create_task(writer.submit(wait))
     try:
+        # An empty queue would not say it: the writer may have been handed the job and still look for others.
+        assert await asyncio.to_thread(begun.wait, 10)
         yield task
     finally:
         release.set()
 
 
-async def begun(writer: Writer) -> None:
-    """Wait until the writer has taken all that was queued."""
-    async with asyncio.timeout(10):
-        while not writer._queue.empty():  # noqa: ASYNC110 - the queue tells nobody
-            await asyncio.sleep(0.001)
-
-
 async def test_a_group_is_one_commit_and_each_job_stands_alone(sidecar: EmbeddedSidecar) -> None:
     await sidecar.state.transact([Put("taken", b"1", None)])
     spy = spy_on(sidecar._writer)
-    with held(sidecar._writer) as first:
-        await asyncio.sleep(0)
-        await begun(sidecar._writer)
+    async with held(sidecar._writer) as first:
         jobs = [
             asyncio.create_task(job)
             for job in (
@@ -121,9 +116,7 @@ async def test_a_commit_reaches_the_disk(sidecar: EmbeddedSidecar) -> None:
 
 
 async def test_its_turn_does_not_come_in_time(sidecar: EmbeddedSidecar) -> None:
-    with held(sidecar._writer) as first:
-        await asyncio.sleep(0)
-        await begun(sidecar._writer)
+    async with held(sidecar._writer) as first:
         with pytest.raises(AppendRefused, match="turn did not come"):
             await sidecar.appender.append([RECORD], timeout_seconds=0.01)
     await first
@@ -147,9 +140,7 @@ async def test_confirmation_does_not_come_in_time(sidecar: EmbeddedSidecar) -> N
 
 
 async def test_cancelled_before_its_turn(sidecar: EmbeddedSidecar) -> None:
-    with held(sidecar._writer) as first:
-        await asyncio.sleep(0)
-        await begun(sidecar._writer)
+    async with held(sidecar._writer) as first:
         append = asyncio.create_task(sidecar.appender.append([RECORD], timeout_seconds=10))
         await asyncio.sleep(0)
         append.cancel()
@@ -204,9 +195,7 @@ async def test_sqlite_undoes_the_whole_group(sidecar: EmbeddedSidecar) -> None:
         connection.execute("ROLLBACK")
         raise sqlite_error(sqlite3.SQLITE_FULL, "on purpose")
 
-    with held(sidecar._writer) as first:
-        await asyncio.sleep(0)
-        await begun(sidecar._writer)
+    async with held(sidecar._writer) as first:
         jobs = [
             asyncio.create_task(job)
             for job in (

@@ -1,12 +1,13 @@
 """Ports that fail, to see what HTTP makes of it."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from sidecar.append import EventAppender
 from sidecar.errors import AppendUnconfirmed
 from sidecar.log_reader import LogReader
 from sidecar.records import LogIdentity, LogSlice, NewRecord, PartitionBounds, StoredDocument
+from sidecar.state_reader import StateReader
 
 
 class BrokenAppender:
@@ -67,6 +68,22 @@ class BrokenReader:
 
     async def read(self, keys: Collection[str]) -> Mapping[str, StoredDocument]:  # noqa: ARG002 - fails for all
         raise self._failure
+
+
+class CallingReader:
+    """A state store that first calls `before` with what is read.
+
+    Attributes:
+        before: called with the keys of every read; may change the store.
+    """
+
+    def __init__(self, state: StateReader, before: Callable[[Collection[str]], Awaitable[None]]) -> None:
+        self._state = state
+        self.before = before
+
+    async def read(self, keys: Collection[str]) -> Mapping[str, StoredDocument]:
+        await self.before(keys)
+        return await self._state.read(keys)
 
 
 class GarbledReader:

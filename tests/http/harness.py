@@ -87,13 +87,15 @@ class Api:
 async def serving(ports: Sidecar, services: Collection[Service] = ALL, **settings: Any) -> AsyncIterator[Api]:
     """Run an app over these ports, without a socket in between."""
     app = build(services, ports, Settings(**settings))
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        yield Api(app, client, ports)
+
+
+def client_of(app: FastAPI) -> httpx2.AsyncClient:
+    """A client of this app, without a socket in between."""
     # What a server would log, and answer 500 for, is to be seen as the client sees it.
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://learnflow.test", timeout=60) as client,
-    ):
-        yield Api(app, client, ports)
+    return httpx2.AsyncClient(transport=transport, base_url="http://learnflow.test", timeout=60)
 
 
 def open_sidecar(folder: Path, *, partitions: int = 4) -> EmbeddedSidecar:

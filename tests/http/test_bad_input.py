@@ -300,14 +300,11 @@ async def test_an_announcement_that_is_no_number_does_not_matter(api: Api, path:
     assert response.status_code == 202
 
 
-async def test_a_lesson_too_large_for_the_log_is_refused(api: Api) -> None:
-    """As large as the fields allow, in characters that take twelve bytes each in the log."""
-    before = await api.recorded()
+async def test_a_lesson_as_large_as_its_fields_allow_is_recorded_in_any_script(api: Api) -> None:
+    """Four bytes a character; nothing on the way makes more of them."""
     command = {"learner_id": "ada", "topic": "🎓" * 200, "objectives": ["🎓" * 300] * 20, "duration_minutes": 240}
     response = await api.client.post("/generate-lesson", content=json.dumps(command, ensure_ascii=False), headers=JSON)
-
-    check_problem(response, 413, "request-too-large")
-    assert await api.recorded() == before
+    assert response.status_code == 202
 
 
 @pytest.mark.parametrize(("path", "valid"), BOTH)

@@ -10,6 +10,7 @@ import pytest
 from events.consistency import ConsistencyToken
 from events.identity import fingerprint
 from learnflow.sidecar import Sidecar
+from query_api import consistency
 from sidecar.embedded import EmbeddedSidecar
 from tests.http.harness import WITHOUT_PROJECTOR, Api, check_problem, faulty_fields, serving
 
@@ -192,3 +193,28 @@ async def test_without_a_token_there_is_nothing_to_wait_for(api: Api, path: str)
     assert "Consistency-Status" not in response.headers
     assert "Preference-Applied" not in response.headers
     assert time.monotonic() - began < 10
+
+
+async def test_where_too_many_wait_one_more_is_answered_at_once(
+    ports: Sidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consistency, "MOST_WAITING", 2)
+    async with serving(ports) as api:
+        await api.get("/status", after=await api.progress())
+    async with serving(ports, WITHOUT_PROJECTOR) as api:
+        headers = wanting((await api.progress())["headers"]["Consistency-Token"], "wait=25")
+        waiting = [asyncio.create_task(api.client.get("/status", headers=headers)) for _ in range(3)]
+        (refused,), patient = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        assert refused.result().status_code == 200
+        assert refused.result().headers["Consistency-Status"] == "pending"
+        assert "Preference-Applied" not in refused.result().headers
+        async with serving(ports):
+            answers = await asyncio.gather(*patient)
+        assert [answer.headers["Consistency-Status"] for answer in answers] == ["included"] * 2
+        assert [answer.headers["Preference-Applied"] for answer in answers] == ["wait=25"] * 2
+
+        # Who is answered has left their place.
+        headers = wanting((await api.progress())["headers"]["Consistency-Token"], "wait=1")
+        response = await api.client.get("/status", headers=headers)
+        assert response.headers["Consistency-Status"] == "pending"
+        assert response.headers["Preference-Applied"] == "wait=1"

@@ -17,8 +17,8 @@ JSON_TYPE = "application/json"
 PROBLEM_TYPE = "application/problem+json"
 # 404 (no such path) and 405 are no answers of an operation: they are there where none is.
 STATUSES = {
-    "generateLesson": {202, 400, 413, 415, 422, 500, 503},
-    "updateProgress": {202, 400, 413, 415, 422, 500, 503},
+    "generateLesson": {202, 400, 408, 413, 415, 422, 500, 503},
+    "updateProgress": {202, 400, 408, 413, 415, 422, 500, 503},
     "listLessons": {200, 410, 422, 500, 503},
     "getLesson": {200, 404, 422, 500, 503},
     "getStatus": {200, 404, 422, 500, 503},

@@ -310,10 +310,6 @@ async def test_a_recommended_request_is_one(api: Api) -> None:
     await api.accepted("/generate-lesson", advance["request"])
 
 
-async def test_unknown_query_parameters_are_ignored(api: Api) -> None:
-    assert (await api.get("/lessons", utm_source="mail"))["lessons"] == []
-
-
 async def test_first_reads_that_come_together_all_see_everything(api: Api) -> None:
     """A process learns with its first read how many partitions there are; those that come meanwhile wait for that."""
     last = await api.lesson()

@@ -19,6 +19,8 @@ from query_api.cursor import Cursor
 from query_api.lessons import MAX_CURSOR
 from read_models import codec, keys
 from read_models.documents import ControlDocument, PartitionDocument
+from sidecar.embedded import EmbeddedSidecar
+from sidecar.errors import MessageTooLarge
 from sidecar.records import Put
 from tests.http.harness import (
     WITHOUT_PROJECTOR,
@@ -221,6 +223,28 @@ async def test_a_list_comes_to_its_end_over_any_number_of_partitions(tmp_path: P
         await api.everything(events=60)
 
         assert ids(lessons_of(await all_pages(api, limit=9))) == ids(await newest_first(api.ports))
+    await embedded.close()
+
+
+async def test_a_list_is_read_in_as_many_messages_as_it_takes(tmp_path: Path) -> None:
+    """The last pages of all partitions are more than one message carries."""
+    folder = tmp_path / "data"
+    embedded = open_sidecar(folder, partitions=8)
+    async with serving(ports_of(embedded)) as api:
+        await asyncio.gather(*(api.lesson(f"learner-{number}", topic="🎓" * 100) for number in range(64)))
+        await api.everything(events=64)
+        expected = ids(await newest_first(api.ports))
+    await embedded.close()
+    embedded = EmbeddedSidecar.open(folder, max_message_bytes=20_000)
+    async with serving(ports_of(embedded), WITHOUT_PROJECTOR) as api:
+        pages = [keys.catalogue(1, number, 0) for number in range(8)]
+        with pytest.raises(MessageTooLarge):
+            await embedded.state.read(pages)
+        assert ids(lessons_of(await all_pages(api, limit=9))) == expected
+    await embedded.close()
+    embedded = EmbeddedSidecar.open(folder, max_message_bytes=3_000)
+    async with serving(ports_of(embedded), WITHOUT_PROJECTOR) as api:
+        check_problem(await api.client.get("/lessons"), 503, "not-ready")
     await embedded.close()
 
 

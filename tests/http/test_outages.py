@@ -1,16 +1,21 @@
 """What HTTP answers when log or state store fail, and what it promises with it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import httpx2
+import msgspec
 import pytest
 
 from learnflow.services import Service
 from learnflow.sidecar import Sidecar
+from read_models import codec, keys
+from read_models.documents import ControlDocument, LearnerDocument, LessonDocument
 from sidecar.append import EventAppender
+from sidecar.embedded import EmbeddedSidecar
 from sidecar.errors import (
     AppendRefused,
     AppendUnconfirmed,
@@ -18,8 +23,9 @@ from sidecar.errors import (
     SidecarUnavailable,
     StorageDamaged,
 )
+from sidecar.records import Put
 from sidecar.state_reader import StateReader
-from tests.http.fakes import BrokenAppender, BrokenLog, BrokenReader, GarbledReader, HeldAppender
+from tests.http.fakes import BrokenAppender, BrokenLog, BrokenReader, CallingReader, GarbledReader, HeldAppender
 from tests.http.harness import WITHOUT_PROJECTOR, Api, Json, check_problem, serving
 
 DEADLINE = 0.1
@@ -271,7 +277,7 @@ async def test_before_the_first_projection_a_service_is_not_ready(ports: Sidecar
 async def test_a_projector_whose_log_comes_back_goes_on_by_itself(
     ports: Sidecar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("learnflow.services.ESTABLISH_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("learnflow.projecting.PAUSE_SECONDS", 0.01)
     log = BrokenLog(ports.log_reader, SidecarUnavailable("log", "down"))
     async with serving(replace(ports, log_reader=log)) as api:
         await api.progress()
@@ -279,3 +285,84 @@ async def test_a_projector_whose_log_comes_back_goes_on_by_itself(
         log.failure = None
         await api.everything(events=1)
         assert (await api.client.get("/readyz")).status_code == 200
+
+
+async def switch_generation(ports: Sidecar) -> None:
+    """Have another generation serve: as the last, with one more + in the title and one more report."""
+    stored = (await ports.state_reader.read([keys.CONTROL]))[keys.CONTROL]
+    control = codec.decode(stored.value, ControlDocument)
+    old, new = control.active, control.active + 1
+    stored_lesson = (await ports.state_reader.read([keys.lesson(old, "loops")]))[keys.lesson(old, "loops")]
+    lesson = codec.decode(stored_lesson.value, LessonDocument)
+    lesson = msgspec.structs.replace(lesson, title=lesson.title + "+")
+    stored_learner = (await ports.state_reader.read([keys.learner(old, "ada")]))[keys.learner(old, "ada")]
+    learner = codec.decode(stored_learner.value, LearnerDocument)
+    learner.lessons["loops"].reports += 1
+    puts = [
+        Put(keys.lesson(new, "loops"), codec.encode(lesson), None),
+        Put(keys.learner(new, "ada"), codec.encode(learner), None),
+    ]
+    control = ControlDocument(active=new, log=control.log, folds={**control.folds, str(new): control.folds[str(old)]})
+    await ports.state_writer.transact([Put(keys.CONTROL, codec.encode(control), stored.etag), *puts])
+
+
+@pytest.mark.parametrize("switches", [1, 2, 100])
+async def test_a_lesson_and_its_progress_are_of_one_generation(ports: Sidecar, switches: int) -> None:
+    """Another generation takes over between the two reads, however often."""
+    async with serving(ports) as api:
+        await api.get("/status", after=await api.progress("ada", "loops"), learner_id="ada")
+    lesson = LessonDocument("loops", "ada", "Loops", "Loops", "beginner", 30, [], [], "test", 0)
+    await ports.state_writer.transact([Put(keys.lesson(1, "loops"), codec.encode(lesson), None)])
+    switched = 0
+
+    async def switch(wanted: Collection[str]) -> None:
+        nonlocal switched
+        # The second read of an answer, by whoever knows the generation that still serves.
+        if switched < switches and keys.learner(switched + 1, "ada") in wanted:
+            await switch_generation(ports)
+            switched += 1
+
+    async with reading_through(ports, CallingReader(ports.state_reader, switch)) as api:
+        response = await api.client.get("/lessons/loops")
+
+    if switches == 100:
+        assert "keeps changing" in check_problem(response, 503, "not-ready")["detail"]
+        check_retry_after(response)
+        return
+    assert response.status_code == 200, response.text
+    # Both tell how many generations there have been.
+    assert response.json()["title"] == "Loops" + "+" * switches
+    assert response.json()["progress"]["reports"] == 1 + switches
+
+
+@pytest.mark.parametrize("path", [*READS, "/readyz"])
+async def test_damage_is_told_without_the_place_of_the_file(
+    ports: Sidecar, embedded: EmbeddedSidecar, tmp_path: Path, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    async with serving(ports) as api:
+        await api.get("/status", after=await api.progress("ada", "loops"))
+    await embedded._writer.submit(lambda connection: connection.execute("UPDATE document SET value = '{}'"))
+    async with serving(ports, WITHOUT_PROJECTOR) as api:
+        response = await api.client.get(path)
+
+    assert response.status_code == 503
+    assert tmp_path.name not in response.text
+    assert tmp_path.name in caplog.text
+
+
+async def test_a_database_that_fails_is_told_without_the_place_of_the_file(
+    ports: Sidecar, embedded: EmbeddedSidecar, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(ports, WITHOUT_PROJECTOR) as api:
+        for table in ("document", "log"):
+            await embedded._writer.submit(lambda connection, name=table: connection.execute(f"DROP TABLE {name}"))  # type: ignore[misc]
+        responses = [
+            await api.client.get("/status"),
+            await api.client.get("/readyz"),
+            await api.client.post("/update-progress", json=progress_of("ada")),
+        ]
+
+    assert [response.status_code for response in responses] == [503] * 3
+    assert all("the database failed" in response.text for response in responses[:2])
+    assert not any(tmp_path.name in response.text for response in responses)
+    assert tmp_path.name in caplog.text

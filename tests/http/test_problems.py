@@ -37,7 +37,9 @@ async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
 
 @ONE_LOOP
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("path", ["/", "/nowhere", "/lessons/", "/lessons/a/b", "/Status", "/status/ada", "//lessons"])
+@pytest.mark.parametrize(
+    "path", ["/index", "/nowhere", "/lessons/", "/lessons/a/b", "/Status", "/status/a", "//lessons"]
+)
 async def test_an_unknown_address_is_a_problem(api: Api, method: str, path: str) -> None:
     check_problem(await api.client.request(method, f"http://learnflow.test{path}"), 404, "not-found")
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 import pytest
+from typing_extensions import override
 
 from command_api.publisher import Publisher, PublisherLimits, QueueFull
 from sidecar.errors import AppendRefused, AppendUnconfirmed, MessageTooLarge
@@ -346,3 +347,65 @@ async def test_a_fault_of_the_appender_is_told_and_ends_nothing(caplog: pytest.L
     await publisher.publish(record(3))
     assert "fault" in caplog.text
     await publisher.stop()
+
+
+class OneKeyDown(Log):
+    """Confirms no append with a record of the key `down`; one of such records alone gets no answer in time."""
+
+    @override
+    async def append(self, records: Sequence[NewRecord], *, timeout_seconds: float) -> None:
+        down = [one for one in records if one.key == "down"]
+        if down and len(records) == 1:
+            self.entered.set()
+            await asyncio.sleep(timeout_seconds)
+        if down:
+            raise AppendUnconfirmed("its partition has no leader")
+        await super().append(records, timeout_seconds=timeout_seconds)
+
+
+async def with_a_record_that_hangs(**limits: float) -> tuple[OneKeyDown, Publisher, asyncio.Task[None]]:
+    """A publisher that has a record which gets no answer, appended at first together with another."""
+    log = OneKeyDown()
+    publisher = await started(log, linger_seconds=0.01, **limits)
+    hanging = asyncio.create_task(publisher.publish(record(0, "down")))
+    await publisher.publish(record(1))
+    await log.entered.wait()
+    return log, publisher, hanging
+
+
+async def test_a_key_that_gets_no_answer_holds_up_no_other() -> None:
+    log, publisher, hanging = await with_a_record_that_hangs(deadline_seconds=2)
+    for number in range(2, 6):
+        await publisher.publish(record(number))
+
+    assert not hanging.done()
+    assert log.records == [record(number) for number in range(1, 6)]
+    with pytest.raises(AppendUnconfirmed):
+        await hanging
+    await publisher.stop()
+
+
+async def test_records_that_are_tried_alone_count_as_waiting() -> None:
+    log, publisher, hanging = await with_a_record_that_hangs(deadline_seconds=2, waiting=2)
+    log.gate.clear()
+    log.entered.clear()
+    under_way = asyncio.create_task(publisher.publish(record(2)))
+    async with asyncio.timeout(10):
+        await log.entered.wait()
+    queued = asyncio.create_task(publisher.publish(record(3)))
+    await settle()
+    with pytest.raises(QueueFull):
+        await publisher.publish(record(4))
+    log.gate.set()
+    await asyncio.gather(under_way, queued)
+    with pytest.raises(AppendUnconfirmed):
+        await hanging
+    await publisher.stop()
+
+
+async def test_stopping_waits_for_records_that_are_tried_alone() -> None:
+    _, publisher, hanging = await with_a_record_that_hangs(deadline_seconds=0.2)
+    await publisher.stop()
+    assert hanging.done()
+    with pytest.raises(AppendUnconfirmed):
+        await hanging

@@ -96,7 +96,7 @@ def test_lessons_are_mapped_too() -> None:
         (["learner_id"], "learner_id", "FIELD=TEMPLATE"),
         (["learner_id="], "learner_id=", "FIELD=TEMPLATE"),
         (["learner_id={a}", "completion=1"], "lesson_id", "missing"),
-        (["learner_id={a"], "learner_id", "expected '}'"),
+        (["learner_id={a"], "learner_id", "a { has no } behind it"),
         (["completion={a.real}"], "completion", "no attribute"),
         (["completion={a}/0"], "completion", "zero"),
     ],

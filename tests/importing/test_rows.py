@@ -1,5 +1,6 @@
 """Keys name what is asked for: not the file, not the place in it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,3 +77,25 @@ def test_the_survey_counts_what_is_sent(folder: Path, rows: list[tuple[str, ...]
     assert [fault.line for fault in found.first_faults] == [
         number for number, (learner, *_) in enumerate(rows, 2) if not learner and number >= line
     ]
+
+
+moments = st.tuples(
+    st.sampled_from(["ada", "ben", ""]), st.sampled_from(["x", "y"]), st.sampled_from("01"), st.sampled_from("12")
+)
+
+
+@given(st.lists(moments, max_size=20))
+def test_rows_whose_order_is_by_chance_are_counted(folder: Path, content: list[tuple[str, ...]]) -> None:
+    path = folder / "dated.csv"
+    path.write_text("\n".join(["id,lesson,done,day", *map(",".join, content)]), encoding="utf-8")
+    templates = ["learner_id={id}", "lesson_id={lesson}", "completion={done}", "occurred_at=2026-01-0{day}"]
+    found = survey(CsvFile(path), RowMapping.parse(Endpoint.UPDATE_PROGRESS, templates), NOW)
+    different = {one for one in content if one[0]}
+    of_moment = Counter((learner, lesson, day) for learner, lesson, _, day in different)
+    assert found.simultaneous == sum(count for count in of_moment.values() if count > 1)
+
+
+@given(rows)
+def test_rows_without_a_date_have_an_order(folder: Path, content: list[tuple[str, ...]]) -> None:
+    keys_of(folder, content)
+    assert survey(CsvFile(folder / "a.csv"), MAPPING, NOW).simultaneous == 0

@@ -9,7 +9,15 @@ from email.utils import format_datetime
 import httpx2
 import pytest
 
-from learnflow.importing.errors import FieldRefusal, ImportFailure, NoSuchServer, RowRefused, ServerGone
+from learnflow.importing import sender as sending
+from learnflow.importing.errors import (
+    FieldRefusal,
+    ImportFailure,
+    NobodyThere,
+    NoSuchServer,
+    RowRefused,
+    ServerGone,
+)
 from learnflow.importing.mapping import Endpoint
 from learnflow.importing.rows import Request
 from learnflow.importing.sender import Sender, Tally, connector
@@ -153,6 +161,36 @@ async def test_patience_ends() -> None:
     assert gone.value.line == one.tally.resume_line == 5
     assert one.tally.confirmed == 3
     assert one.stub.keys[-2:] == ["key-3", "key-3"]
+
+
+@pytest.mark.parametrize("trouble", [httpx2.ConnectError("refused"), httpx2.ConnectTimeout("")])
+async def test_a_server_that_was_never_there_is_not_waited_for(
+    trouble: httpx2.TransportError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "STARTING_SECONDS", 0.2)
+    one = Import(Stub(lambda _: trouble))
+    with pytest.raises(NobodyThere, match=r"no connection to http://test/base .*make run") as nobody:
+        await one.send(rows(20), patience=3600)
+    assert nobody.value.line == 2
+    assert one.tally.confirmed == 0
+    assert len(one.stub.keys) > 4
+
+
+@pytest.mark.parametrize("first", [httpx2.Response(ACCEPTED), unavailable(), httpx2.ReadTimeout("")])
+async def test_a_server_that_was_there_is_waited_for(
+    first: httpx2.Response | httpx2.TransportError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "STARTING_SECONDS", 0.0)
+    answers = {1: first, 2: httpx2.ConnectError("refused"), 3: httpx2.ConnectError("refused")}
+    one = Import(Stub(lambda number: answers.get(number, httpx2.Response(ACCEPTED))))
+    await one.send(rows(5), concurrency=1)
+    assert one.tally.confirmed == 5
+
+
+async def test_a_server_that_was_there_and_stays_away_is_told_with_its_address() -> None:
+    one = Import(Stub(lambda number: httpx2.Response(ACCEPTED) if number == 1 else httpx2.ConnectError("refused")))
+    with pytest.raises(ServerGone, match=r"line 3: .* no connection to http://test/base \(refused\)"):
+        await one.send(rows(5), concurrency=1, patience=0.2)
 
 
 async def test_a_refusal_ends_it_and_names_line_and_field() -> None:

@@ -50,6 +50,24 @@ def test_more_than_a_column_is_refused(text: str) -> None:
         Template.parse(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{id", "'{id': a { has no } behind it"),
+        ("{id:.4", "a { has no } behind it"),
+        ("x{", "a { has no } behind it"),
+        ("id}", "'id}': a } has no { before it"),
+        ("{year-{day}", "a { within braces; is a } missing before it"),
+        ("{id!", "conversions"),
+        ("{id!rr}", "conversions"),
+    ],
+)
+def test_braces_that_do_not_match_are_told_in_plain_words(text: str, said: str) -> None:
+    with pytest.raises(TemplateError) as refused:
+        Template.parse(text)
+    assert said in str(refused.value)
+
+
 def test_an_empty_cell_is_named() -> None:
     with pytest.raises(EmptyCell) as empty:
         Template.parse("{id}-{n}").render({"id": "7", "n": "  "})

@@ -12,6 +12,7 @@ from projector.engine import Engine
 from read_models import codec, keys
 from read_models.documents import LearnerDocument
 from sidecar.embedded import EmbeddedSidecar
+from sidecar.errors import SidecarUnavailable
 from sidecar.records import Delete
 from tests.deadlines import until
 from tests.strategies import START, Report, value_of
@@ -70,14 +71,14 @@ async def test_a_delivery_that_does_not_start_is_shown_and_tried_again(
         nonlocal attempts
         attempts += 1
         if attempts == 1:
-            raise ConnectionError("not yet")
+            raise SidecarUnavailable("log", "not yet")
         await start(handler)  # type: ignore[arg-type]
 
     monkeypatch.setattr("learnflow.projecting.PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(sidecar.delivery, "start", reluctant)
     projection = projection_of(sidecar)
     async with projection.running():
-        assert await projection.trouble() == "not yet"
+        assert await projection.trouble() == "log unavailable: not yet"
         await sidecar.log.append_to(0, "ada", value_of(REPORTS[0]))
 
         async def one_counted() -> bool:
