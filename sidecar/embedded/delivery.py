@@ -87,15 +87,20 @@ class EmbeddedDelivery:
             self._task.cancel()
 
     async def _run(self, handler: BatchHandler) -> None:
+        failure = ""
         while not self._stopping:
             try:
                 busy = await self._round(handler)
                 if time.monotonic() >= self._commit_at:
                     await self._commit()
-            except Exception:  # noqa: BLE001 - delivery goes on whatever it was; the log says what
-                _log.exception("delivery could not go on; trying again in %s s", self._settings.retry_seconds)
+            except Exception as error:  # noqa: BLE001 - delivery goes on whatever it was; the log says what
+                # A long outage is told once, not at every attempt.
+                if repr(error) != failure:
+                    _log.exception("delivery can't go on; trying every %s s", self._settings.retry_seconds)
+                failure = repr(error)
                 await self._pause(self._settings.retry_seconds)
                 continue
+            failure = ""
             if not busy:
                 await self._pause(self._next_due())
 
