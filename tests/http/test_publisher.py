@@ -1,68 +1,12 @@
 """The publisher by itself: many callers, few appends, and what each is told."""
 
 import asyncio
-from collections.abc import Callable, Sequence
 
 import pytest
-from typing_extensions import override
 
-from command_api.publisher import Publisher, PublisherLimits, QueueFull
+from command_api.publisher import Publisher, QueueFull
 from sidecar.errors import AppendRefused, AppendUnconfirmed, MessageTooLarge
-from sidecar.records import NewRecord
-
-Batch = list[NewRecord]
-
-
-class Log:
-    """An appender that notes what it is given, and does what the test says.
-
-    Attributes:
-        attempts: every append, as it was asked for.
-        records: what the log has.
-        act: called with each append before it is carried out; may raise.
-        gate: appends wait while it is closed.
-    """
-
-    def __init__(self, act: Callable[[Batch], None] = lambda _: None) -> None:
-        self.attempts: list[Batch] = []
-        self.timeouts: list[float] = []
-        self.records: Batch = []
-        self.act = act
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.entered = asyncio.Event()
-        self.most_at_once = 0
-        self._now = 0
-
-    async def append(self, records: Sequence[NewRecord], *, timeout_seconds: float) -> None:
-        self.attempts.append(list(records))
-        self.timeouts.append(timeout_seconds)
-        self._now += 1
-        self.most_at_once = max(self.most_at_once, self._now)
-        self.entered.set()
-        try:
-            await self.gate.wait()
-            await asyncio.sleep(0)
-            self.act(list(records))
-            self.records += records
-        finally:
-            self._now -= 1
-
-
-def record(number: int, key: str = "ada", size: int = 0) -> NewRecord:
-    return NewRecord(key, f"{number}".encode().ljust(size))
-
-
-async def started(log: Log, **limits: float) -> Publisher:
-    publisher = Publisher(log, PublisherLimits(**limits))  # type: ignore[arg-type]
-    await publisher.start()
-    return publisher
-
-
-async def settle() -> None:
-    """Let every task that can go on do so."""
-    for _ in range(50):
-        await asyncio.sleep(0)
+from tests.http.appenders import Batch, Log, OneKeyDown, record, settle, started
 
 
 async def test_a_lone_record_does_not_wait_for_company() -> None:
@@ -347,20 +291,6 @@ async def test_a_fault_of_the_appender_is_told_and_ends_nothing(caplog: pytest.L
     await publisher.publish(record(3))
     assert "fault" in caplog.text
     await publisher.stop()
-
-
-class OneKeyDown(Log):
-    """Confirms no append with a record of the key `down`; one of such records alone gets no answer in time."""
-
-    @override
-    async def append(self, records: Sequence[NewRecord], *, timeout_seconds: float) -> None:
-        down = [one for one in records if one.key == "down"]
-        if down and len(records) == 1:
-            self.entered.set()
-            await asyncio.sleep(timeout_seconds)
-        if down:
-            raise AppendUnconfirmed("its partition has no leader")
-        await super().append(records, timeout_seconds=timeout_seconds)
 
 
 async def with_a_record_that_hangs(**limits: float) -> tuple[OneKeyDown, Publisher, asyncio.Task[None]]:
