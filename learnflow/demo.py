@@ -4,9 +4,10 @@ import asyncio
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -38,6 +39,7 @@ PATIENCE_SECONDS: Final = 30.0
 WAIT_SECONDS: Final = 30
 LONGEST_WAIT_SECONDS: Final = 600.0
 INTERRUPTED: Final = 130
+TERMINATED: Final = 128 + signal.SIGTERM
 
 
 class DemoFailure(Exception):
@@ -64,11 +66,11 @@ def demo(
     try:
         planned = _planned(file, maps)
         with (
-            _ending_in_order(),
+            _ending_in_order() as is_ending,
             tempfile.TemporaryDirectory(prefix="learnflow-demo-") as folder,
             background_server(Path(folder)) as url,
         ):
-            asyncio.run(_tour(planned, url))
+            asyncio.run(_until_told_to_end(_tour(planned, url), is_ending))
     except (ImportFailure, DemoFailure, NotServing) as failure:
         fail(str(failure))
     except KeyboardInterrupt:
@@ -95,17 +97,42 @@ def _planned(file: Path | None, maps: Sequence[str] | None) -> Plan:
 
 
 @contextmanager
-def _ending_in_order() -> Iterator[None]:
-    """Have SIGTERM unwind the program, so that the service and its folder are removed."""
+def _ending_in_order() -> Iterator[threading.Event]:
+    """Have SIGTERM unwind the program, so that the service and its folder are removed; the event says that it came."""
+    is_ending = threading.Event()
 
-    def leave(number: int, _frame: FrameType | None) -> None:
-        sys.exit(128 + number)
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        is_ending.set()
+        sys.exit(TERMINATED)
 
     before = signal.signal(signal.SIGTERM, leave)
     try:
-        yield
+        yield is_ending
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+async def _until_told_to_end(tour: Coroutine[None, None, None], is_ending: threading.Event) -> None:
+    """Take the tour; SIGTERM ends it.
+
+    An exception raised by a signal's handler is lost where it happens to run inside a callback that ignores exceptions.
+    So in here the handler only asks the tour to end, and one that came before is looked for.
+    """
+    touring = asyncio.create_task(tour)
+
+    def end() -> None:
+        is_ending.set()
+        touring.cancel()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
+    if is_ending.is_set():
+        touring.cancel()
+    try:
+        await touring
+    except asyncio.CancelledError:
+        if is_ending.is_set():
+            sys.exit(TERMINATED)
+        raise
 
 
 async def _tour(planned: Plan, url: str) -> None:
