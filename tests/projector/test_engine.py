@@ -67,6 +67,21 @@ async def test_an_event_on_which_a_fold_raises_is_parked_and_blocks_nothing(
     assert codec.decode(world.values[keys.parked(1, 0, 0)], ParkedDocument).reason == "fold-failed"
 
 
+async def test_want_of_memory_is_no_fault_of_the_event(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object) -> None:
+        raise MemoryError
+
+    world.log.append(0, value_of(REPORT), "ada")
+    await world.engine.establish()
+    before = world.values
+    with monkeypatch.context() as patched:
+        patched.setattr(learner_fold, "_fold_day", exhausted)
+        assert await world.engine.handle(world.log.records(0)) is Verdict.RETRY
+    assert world.values == before
+    await world.fold_all()
+    check_figures(world.values, [REPORT], 2)
+
+
 async def test_what_the_sidecar_does_not_carry_goes_in_smaller_pieces(world: World) -> None:
     facts = [replace(REPORT, event_id=f"e-{number}", learner_id=f"learner-{number}") for number in range(200)]
     for fact in facts:
