@@ -15,6 +15,8 @@ from typing import Any, Final
 
 # No slash and no "||": ids become parts of state-store keys. ASCII only: they become Kafka keys and header values.
 ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._~@+:-]{0,127}$"
+ID_RULE: Final = "must be 1 to 128 letters, digits or any of . _ ~ @ + : - and begin with a letter or digit"
+"""What `ID_PATTERN` asks for, in words."""
 IDEMPOTENCY_KEY_PATTERN: Final = r"^[\x21-\x7e]{1,255}$"
 
 _EVENTS: Final = uuid.UUID("b4f7c1de-6f0a-5c0e-9a57-3c1f2a6d9e01")
@@ -76,5 +78,9 @@ def fingerprint(source: str, event_id: str) -> str:
 
     Among a million events of one learner two collide with a chance of 1 in 37 million.
     """
-    digest = hashlib.sha256(f"{len(source)}:{source}{event_id}".encode()).digest()
-    return urlsafe_b64encode(digest[:8]).decode().rstrip("=")
+    return short_hash(f"{len(source)}:{source}{event_id}".encode())
+
+
+def short_hash(content: bytes) -> str:
+    """The first 64 bits of SHA-256 of some bytes, as 11 characters of base64url."""
+    return urlsafe_b64encode(hashlib.sha256(content).digest()[:8]).decode().rstrip("=")

@@ -1,6 +1,5 @@
 """The services: which routers each is made of, and what runs beside them."""
 
-import logging
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, date, datetime
@@ -25,8 +24,6 @@ from query_api.status import status_router
 from read_models import keys
 from web import description, problems
 from web.head import HeadAsGet
-
-logger = logging.getLogger(__name__)
 
 
 class Service(StrEnum):

@@ -1,10 +1,8 @@
 """Short hashes of log records: what a document keeps to recognise the log that it was folded from."""
 
-import hashlib
-from base64 import urlsafe_b64encode
+from events.identity import short_hash
 
 
 def seal(offset: int, appended_at_ms: int, value: bytes) -> str:
-    """The first 64 bits of SHA-256 over a record's position, log time and value, as 11 characters of base64url."""
-    digest = hashlib.sha256(f"{offset}:{appended_at_ms}:".encode() + value).digest()
-    return urlsafe_b64encode(digest[:8]).decode().rstrip("=")
+    """A short hash of a record's position, log time and value (see `events.identity.short_hash`)."""
+    return short_hash(f"{offset}:{appended_at_ms}:".encode() + value)

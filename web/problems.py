@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from events.identity import ID_PATTERN, IDEMPOTENCY_KEY_PATTERN
+from events.identity import ID_PATTERN, ID_RULE, IDEMPOTENCY_KEY_PATTERN
 from sidecar.errors import MessageTooLarge, SidecarUnavailable, StorageDamaged
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ _PLAIN: Final = {
     "finite_number": "must be a number; NaN and infinities are none",
 }
 _PLAIN_PATTERNS: Final = {
-    ID_PATTERN: "must be 1 to 128 letters, digits or any of . _ ~ @ + : - and begin with a letter or digit",
+    ID_PATTERN: ID_RULE,
     IDEMPOTENCY_KEY_PATTERN: "must be 1 to 255 visible ASCII characters",
 }
 

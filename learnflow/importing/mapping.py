@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from command_api.commands import Command, GenerateLesson, UpdateProgress
+from events.identity import ID_RULE
 from learnflow.importing.errors import MappingFault, RowFault
 from learnflow.importing.templates import EmptyCell, TemplateError
 from learnflow.importing.values import Json, Reading, Unreadable, moment, number, shorten, text, text_list
@@ -40,8 +41,7 @@ _KINDS: Final[Mapping[str, Callable[[str], Reading]]] = {
     "duration_minutes": number,
 }
 _PLAIN: Final = {
-    "string_pattern_mismatch": "must be 1 to 128 letters, digits or any of . _ ~ @ + : - and begin with a letter or"
-    " digit",
+    "string_pattern_mismatch": ID_RULE,
     "int_from_float": "must be a whole number",
     "int_type": "must be a whole number",
 }

@@ -1,5 +1,6 @@
 """What the engine does in cases that a random walk seldom reaches."""
 
+import asyncio
 import base64
 import json
 import logging
@@ -8,10 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from events.envelope import RecordedEvent, decode
 from projector import learner_fold
+from projector.items import Decoder
 from read_models import codec, keys
 from read_models.documents import LearnerDocument, ParkedDocument, ParkedEventDocument
 from sidecar.delivery import Verdict
+from sidecar.errors import StorageDamaged
 from sidecar.records import LogIdentity, StoredDocument
 from tests.projector.harness import REPORT, World
 from tests.projector.reading import check_accounts, check_figures, partitions_of
@@ -65,6 +69,57 @@ async def test_an_event_on_which_a_fold_raises_is_parked_and_blocks_nothing(
     assert "ZeroDivisionError" in caplog.text
     check_figures(world.values, facts[:2] + facts[3:], 2)
     assert codec.decode(world.values[keys.parked(1, 0, 0)], ParkedDocument).reason == "fold-failed"
+
+
+async def test_a_value_on_which_decoding_raises_is_parked_and_blocks_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def faulty(value: bytes) -> RecordedEvent:
+        if b"e-bad" in value:
+            raise ZeroDivisionError("a fault of the decoder")
+        return decode(value)
+
+    monkeypatch.setattr("projector.items.decode", faulty)
+    for event_id in ("e-1", "e-bad", "e-2"):
+        world.log.append(0, value_of(replace(REPORT, event_id=event_id)), "ada")
+    await world.fold_all()
+    assert "ZeroDivisionError" in caplog.text
+    assert partitions_of(world.values, 2)[0].parked == 1
+    check_figures(world.values, [REPORT, replace(REPORT, event_id="e-2")], 2)
+
+
+async def test_deliveries_of_one_partition_that_overlap_take_turns(world: World) -> None:
+    facts = [replace(REPORT, event_id=f"e-{number}") for number in range(60)]
+    for fact in facts:
+        world.log.append(0, value_of(fact), "ada")
+    engine = world.new_engine(records=10)
+    await engine.establish()
+    verdicts = await asyncio.gather(*(engine.handle(world.log.records(0)) for _ in range(4)))
+    assert verdicts == [Verdict.SETTLED] * 4
+    assert (world.state.transactions, world.state.conflicts) == (1 + 6, 0)
+    check_figures(world.values, facts, 2)
+
+
+async def test_the_trouble_that_is_shown_names_no_file(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def damaged(_: object) -> dict[str, StoredDocument]:
+        raise StorageDamaged("/somewhere/secret.db is damaged")
+
+    await world.engine.establish()
+    world.log.append(0, value_of(REPORT), "ada")
+    monkeypatch.setattr(world.state, "read", damaged)
+    assert await world.engine.handle(world.log.records(0)) is Verdict.RETRY
+    assert "damaged" in str(world.engine.trouble)
+    assert "secret" not in str(world.engine.trouble)
+
+
+def test_what_is_accounted_for_is_not_kept_in_memory(world: World) -> None:
+    decoder = Decoder()
+    for number in range(10):
+        world.log.append(0, value_of(replace(REPORT, event_id=f"e-{number}")), "ada")
+    for record in world.log.records(0):
+        decoder.item(record)
+    decoder.forget(6)
+    assert sorted(decoder._items) == [7, 8, 9]
 
 
 async def test_want_of_memory_is_no_fault_of_the_event(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,7 @@ class MemoryState:
     max_bytes: int = 4 * 1024 * 1024
     etags: Iterable[int] = field(default_factory=count)
     transactions: int = 0
+    conflicts: int = 0
 
     async def read(self, keys: Collection[str]) -> Mapping[str, StoredDocument]:
         await asyncio.sleep(0)
@@ -108,6 +109,7 @@ class MemoryState:
         for operation in operations:
             stored = self.documents.get(operation.key)
             if (None if stored is None else stored.etag) != operation.etag:
+                self.conflicts += 1
                 raise StateConflict
         for operation in operations:
             if isinstance(operation, Put):
