@@ -11,12 +11,12 @@ import pytest
 
 from events.envelope import RecordedEvent, decode
 from projector import learner_fold
-from projector.items import Decoder
+from projector.items import Decoder, Happened, Refused
 from read_models import codec, keys
 from read_models.documents import LearnerDocument, ParkedDocument, ParkedEventDocument
 from sidecar.delivery import Verdict
 from sidecar.errors import StorageDamaged
-from sidecar.records import LogIdentity, StoredDocument
+from sidecar.records import LogIdentity, LogRecord, StoredDocument
 from tests.projector.harness import REPORT, World
 from tests.projector.reading import check_accounts, check_figures, partitions_of
 from tests.projector.world import LOGGED_AT_MS
@@ -112,14 +112,20 @@ async def test_the_trouble_that_is_shown_names_no_file(world: World, monkeypatch
     assert "secret" not in str(world.engine.trouble)
 
 
-def test_what_is_accounted_for_is_not_kept_in_memory(world: World) -> None:
-    decoder = Decoder()
-    for number in range(10):
+async def test_what_is_accounted_for_is_not_kept_in_memory(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[int] = []
+    item = Decoder.item
+
+    def noting(decoder: Decoder, record: LogRecord) -> Happened | Refused:
+        found = item(decoder, record)
+        held.append(len(decoder._items))
+        return found
+
+    monkeypatch.setattr(Decoder, "item", noting)
+    for number in range(200):
         world.log.append(0, value_of(replace(REPORT, event_id=f"e-{number}")), "ada")
-    for record in world.log.records(0):
-        decoder.item(record)
-    decoder.forget(6)
-    assert sorted(decoder._items) == [7, 8, 9]
+    assert await world.new_engine(records=10).handle(world.log.records(0, 199)) is Verdict.SETTLED
+    assert max(held) <= 2 * 10
 
 
 async def test_want_of_memory_is_no_fault_of_the_event(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
