@@ -27,7 +27,7 @@ $(shell rm -rf .venv)
 endif
 endif
 
-.PHONY: help run demo import test check lint types imports format schemas openapi lock bench clean
+.PHONY: help run demo stack import test check lint types imports format schemas openapi lock bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ run: .venv/.runtime ## serve the embedded default on http://127.0.0.1:PORT, data
 
 demo: .venv/.runtime ## a minute's tour: a temporary service, real history imported, a learner's status
 	@exec $(BIN)/learnflow demo --file "$(FILE)"
+
+stack: .venv/.runtime ## Dapr, Kafka, Postgres and the services on this machine (see deploy/stack/README.md)
+	@exec $(BIN)/python -m deploy.stack $(ARGS)
 
 test: .venv/.dev ## every test (ARGS="-k name" narrows)
 	@exec $(BIN)/pytest $(ARGS)

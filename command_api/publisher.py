@@ -6,6 +6,7 @@ the next; a lone request never waits for company unless `linger_seconds` says so
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ class PublisherLimits:
         batch_records: records in one append.
         batch_bytes: of values in one append; at least one record goes.
         linger_seconds: how long the first record of a batch waits for others.
+        append_seconds: how long an append may hold up what comes after; each of its records is then sent alone.
         deadline_seconds: from the call of `publish` until it gives up.
     """
 
@@ -50,6 +52,7 @@ class PublisherLimits:
     batch_records: int = 200
     batch_bytes: int = 1024 * 1024
     linger_seconds: float = 0.0
+    append_seconds: float = 2.0
     deadline_seconds: float = 5.0
 
 
@@ -65,7 +68,7 @@ class Publisher:
     """Appends records for many callers at once, one append at a time.
 
     As long as nothing fails, each key's order is that of the calls. Records of an append that failed are sent again
-    each alone, beside the appends of what came later: a partition that is down holds up nobody else.
+    each alone, beside the appends of what came later: a partition that is down, or hangs, holds up nobody else.
     """
 
     def __init__(self, appender: EventAppender, limits: PublisherLimits | None = None) -> None:
@@ -141,7 +144,7 @@ class Publisher:
     async def _append(self, batch: Sequence[_Waiting]) -> None:
         """Append a batch, and settle every one of it or leave it to a task of its own; never raises."""
         try:
-            await self._send(batch)
+            await self._send(batch, self._limits.append_seconds)
         except AppendRefused as refused:
             _settle(batch, refused)
         except (AppendUnconfirmed, MessageTooLarge) as failure:
@@ -178,8 +181,8 @@ class Publisher:
                 return
             await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _send(self, batch: Sequence[_Waiting]) -> None:
-        remaining = max(waiting.deadline for waiting in batch) - asyncio.get_running_loop().time()
+    async def _send(self, batch: Sequence[_Waiting], seconds: float = math.inf) -> None:
+        remaining = min(seconds, max(waiting.deadline for waiting in batch) - asyncio.get_running_loop().time())
         if remaining <= 0:
             raise AppendUnconfirmed("no time is left")
         try:

@@ -12,7 +12,7 @@ from typing import Final
 
 from learnflow.services import Service
 from learnflow.serving import CannotListen, configure_logging, serve
-from learnflow.settings import Settings
+from learnflow.settings import Settings, SidecarKind
 from sidecar.errors import SidecarError
 
 STOP_SECONDS: Final = 15.0
@@ -74,7 +74,7 @@ def _end(child: subprocess.Popen[str]) -> None:
 
 def _main(data_dir: Path) -> None:
     """Serve until standard input ends; print the URL once requests are taken."""
-    settings = Settings(data_dir=data_dir, host="127.0.0.1", port=0, log_level="warning")
+    settings = Settings(sidecar=SidecarKind.EMBEDDED, data_dir=data_dir, host="127.0.0.1", port=0, log_level="warning")
     configure_logging(settings)
     threading.Thread(target=_terminate_with_input, daemon=True).start()
     try:

@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from learnflow import contracts
+from learnflow import contracts, log_commands
 from learnflow.demo import demo
 from learnflow.importing.command import import_history
 from learnflow.services import Service
 from learnflow.serving import CannotListen, configure_logging, serve
-from learnflow.settings import Settings
+from learnflow.settings import Settings, SidecarKind
 from learnflow.terminal import fail, output
 from sidecar.errors import SidecarError
 
@@ -24,6 +24,7 @@ main = typer.Typer(
     rich_markup_mode="markdown",
 )
 main.add_typer(contracts.commands, name="contracts")
+main.add_typer(log_commands.commands, name="log")
 main.command("import")(import_history)
 main.command("demo")(demo)
 
@@ -52,7 +53,7 @@ def up(
 
     Example: `learnflow up --port 8000 --data-dir data`
     """
-    given = {"port": port, "host": host, "data_dir": data_dir}
+    given = {"port": port, "host": host, "data_dir": data_dir, "sidecar": SidecarKind.EMBEDDED}
     settings = settings_from({name: value for name, value in given.items() if value is not None})
     configure_logging(settings)
     try:

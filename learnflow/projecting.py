@@ -3,17 +3,21 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from learnflow.sidecar import Sidecar
 from projector.engine import Engine
+from projector.errors import LogUnfit
 from projector.troubles import in_words, is_expected
 
 logger = logging.getLogger(__name__)
 
 PAUSE_SECONDS: Final = 1.0
 """Between two attempts to begin."""
+FIRST_SECONDS: Final = 2.0
+"""How long the first attempt may keep whoever started it waiting; a log that is away must not keep a service from
+telling so."""
 WATCH_SECONDS: Final = 10.0
 """How often it is looked for partitions that delivery has left behind."""
 
@@ -26,13 +30,15 @@ class Projection:
         self._sidecar = sidecar
         self._watch_seconds = watch_seconds
         self._trouble: str | None = "not started yet"
+        self._tried = asyncio.Event()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Project from now, or from when log and documents fit, until the end of the block."""
-        is_delivering = await self._attempt(self._begin)
-        working = asyncio.create_task(self._work(is_delivering=is_delivering), name="projection")
+        working = asyncio.create_task(self._work(), name="projection")
         try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._tried.wait(), FIRST_SECONDS)
             yield
         finally:
             working.cancel()
@@ -43,16 +49,20 @@ class Projection:
         """What keeps events from being folded; `None` if nothing does."""
         return self._trouble or self._engine.trouble
 
-    async def _work(self, *, is_delivering: bool) -> None:
-        while not is_delivering:
+    async def _work(self) -> None:
+        while not await self._attempt(self._begin):
+            self._tried.set()
             await asyncio.sleep(PAUSE_SECONDS)
-            is_delivering = await self._attempt(self._begin)
+        self._tried.set()
         seen: dict[int, int] = {}
         while True:
             await asyncio.sleep(self._watch_seconds)
             await self._attempt(lambda: self._watch(seen))
 
     async def _begin(self) -> None:
+        faults = await self._sidecar.log_reader.faults()
+        if faults:
+            raise LogUnfit(faults)
         await self._engine.establish()
         await self._sidecar.delivery.start(self._engine.handle)
 

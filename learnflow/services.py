@@ -76,6 +76,8 @@ def build(services: Collection[Service], sidecar: Sidecar, settings: Settings) -
     if Service.USER_PROGRESS in services:
         app.include_router(progress_router(publisher))
         app.include_router(status_router(projections, _today))
+    if Service.PROJECTOR in services:
+        app.router.routes.extend(sidecar.subscription_routes)
     app.include_router(health_router(_checks(services, sidecar, projection)))
     app.add_api_route("/", _to_description, include_in_schema=False)
     description.install(app)
@@ -100,6 +102,7 @@ def _today() -> date:
 
 
 def _checks(services: Collection[Service], sidecar: Sidecar, projection: Projection) -> dict[str, Check]:
+    # The log is the projector's to check. A service that appends finds out when it does, and can answer GETs meanwhile.
     async def log() -> str | None:
         await sidecar.log_reader.bounds()
         return None
@@ -108,7 +111,7 @@ def _checks(services: Collection[Service], sidecar: Sidecar, projection: Project
         found = await sidecar.state_reader.read([keys.CONTROL])
         return None if keys.CONTROL in found else "nothing was projected yet"
 
-    checks: dict[str, Check] = {"log": log, "state store": state_store}
+    checks: dict[str, Check] = {**sidecar.checks, "state store": state_store}
     if Service.PROJECTOR in services:
-        checks["projector"] = projection.trouble
+        checks |= {"log": log, "projector": projection.trouble}
     return checks

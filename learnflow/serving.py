@@ -13,8 +13,8 @@ import uvicorn
 from typing_extensions import override
 
 from learnflow.services import Service, build
-from learnflow.settings import Settings
-from learnflow.sidecar import open_embedded
+from learnflow.settings import Settings, SidecarKind
+from learnflow.sidecar import open_sidecar
 from sidecar.errors import SidecarError
 
 SWITCH_INTERVAL_SECONDS: Final = 0.0005
@@ -57,9 +57,15 @@ def serve(services: Collection[Service], settings: Settings, on_ready: Callable[
 
 
 def main(services: Collection[Service]) -> None:
-    """Serve as a program: settings from the environment, errors in one line, exit status 1 on error."""
+    """Serve as a program: settings from the environment, errors in one line, exit status 1 on error.
+
+    While embedded, the projector runs in every service: a data folder belongs to one process, so nobody else could
+    fold its log.
+    """
     settings = Settings()
     configure_logging(settings)
+    if settings.sidecar is SidecarKind.EMBEDDED:
+        services = {*services, Service.PROJECTOR}
     try:
         serve(services, settings, lambda url: print(f"{', '.join(services)} on {url}", flush=True))  # noqa: T201
     except (CannotListen, SidecarError) as error:
@@ -93,7 +99,7 @@ async def _serve(
 ) -> None:
     with ExitStack() as starting:
         wishes = starting.enter_context(_noting_signals())
-        async with open_embedded(settings) as sidecar:
+        async with open_sidecar(settings) as sidecar:
             config = uvicorn.Config(
                 build(services, sidecar, settings),
                 lifespan="on",

@@ -1,5 +1,6 @@
 """Settings, read from environment variables that begin with `LEARNFLOW_`."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -7,10 +8,18 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
+class SidecarKind(StrEnum):
+    """What stands behind the ports."""
+
+    EMBEDDED = "embedded"
+    DAPR = "dapr"
+
+
 class Settings(BaseSettings):
     """How a service runs; every field is a variable, e.g. `LEARNFLOW_DATA_DIR`.
 
     Attributes:
+        sidecar: what stands behind the ports: one file, or Dapr.
         data_dir: the folder of the embedded default.
         host: the address to listen on.
         port: to listen on; 0 takes a free one.
@@ -18,11 +27,14 @@ class Settings(BaseSettings):
         publish_deadline_seconds: how long a POST waits for the log's confirmation.
         publish_linger_seconds: how long a lone POST waits for others to share its append.
         publish_waiting: how many POSTs may wait for the log; one more is answered 503.
+        kafka_brokers: with Dapr, where the projector checks the log and heals holes.
+        kafka_secret: the secret with further properties of librdkafka, such as credentials; empty for none.
         log_level: of the program's own log, on stderr.
     """
 
     model_config = SettingsConfigDict(env_prefix="LEARNFLOW_", extra="ignore")
 
+    sidecar: SidecarKind = SidecarKind.EMBEDDED
     data_dir: Path = Path("data")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
@@ -30,4 +42,40 @@ class Settings(BaseSettings):
     publish_deadline_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
     publish_linger_seconds: Annotated[float, Field(ge=0, le=1)] = 0.0
     publish_waiting: Annotated[int, Field(ge=1, le=100_000)] = 2000
+    kafka_brokers: Annotated[str, Field(min_length=1)] = "127.0.0.1:9092"
+    kafka_secret: str = ""
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+
+
+class DaprSettings(BaseSettings):
+    """Where the sidecar is, from the variables that Dapr itself sets in an app's environment.
+
+    Attributes:
+        runtime_host: the address of the sidecar.
+        http_port: of its HTTP API.
+        grpc_port: of its gRPC API.
+        http_endpoint: base URL of its HTTP API; goes before host and port.
+        grpc_endpoint: host and port of its gRPC API; goes before host and port.
+        api_token: what it wants to be shown.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="DAPR_", extra="ignore")
+
+    runtime_host: str = "127.0.0.1"
+    http_port: Annotated[int, Field(ge=1, le=65535)] = 3500
+    grpc_port: Annotated[int, Field(ge=1, le=65535)] = 50001
+    http_endpoint: str = ""
+    grpc_endpoint: str = ""
+    api_token: str = ""
+
+
+class AppSettings(BaseSettings):
+    """What Dapr sets for calls in the other direction.
+
+    Attributes:
+        api_token: what the sidecar shows to the app.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="APP_", extra="ignore")
+
+    api_token: str = ""

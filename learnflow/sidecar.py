@@ -1,14 +1,19 @@
 """The ports of a sidecar, bundled, and the adapters that can stand behind them."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
 
-from learnflow.settings import Settings
+from starlette.routing import BaseRoute
+
+from learnflow.settings import AppSettings, DaprSettings, Settings, SidecarKind
 from sidecar.append import EventAppender
+from sidecar.dapr import DaprConfig, DaprSidecar
 from sidecar.delivery import Delivery
 from sidecar.embedded import EmbeddedSidecar
 from sidecar.invocation import ServiceInvoker
+from sidecar.kafka.config import KafkaConfig
+from sidecar.kafka.log_reader import KafkaLogReader
 from sidecar.log_reader import LogReader
 from sidecar.secrets import SecretStore
 from sidecar.state_reader import StateReader
@@ -17,7 +22,12 @@ from sidecar.state_writer import StateWriter
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """Everything a service may ask of its sidecar, each as the port that it is."""
+    """Everything a service may ask of its sidecar, each as the port that it is.
+
+    Attributes:
+        subscription_routes: what an app must serve to have the log delivered.
+        checks: what else a service needs of it, by name; each says what is amiss, `None` for nothing.
+    """
 
     appender: EventAppender
     delivery: Delivery
@@ -26,6 +36,17 @@ class Sidecar:
     state_writer: StateWriter
     secrets: SecretStore
     invoker: ServiceInvoker
+    subscription_routes: Sequence[BaseRoute] = ()
+    checks: Mapping[str, Callable[[], Awaitable[str | None]]] = field(default_factory=dict)
+
+
+def open_sidecar(settings: Settings) -> AbstractAsyncContextManager[Sidecar]:
+    """Open the adapter that the settings name, and close it again.
+
+    Raises:
+        SidecarError: the embedded adapter's folder can't be used; the message says why.
+    """
+    return open_dapr(settings) if settings.sidecar is SidecarKind.DAPR else open_embedded(settings)
 
 
 @asynccontextmanager
@@ -40,6 +61,42 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Sidecar]:
         yield ports_of(embedded)
     finally:
         await embedded.close()
+
+
+@asynccontextmanager
+async def open_dapr(settings: Settings) -> AsyncIterator[Sidecar]:
+    """Open the Dapr adapter, and close it again. It waits for nothing: a sidecar that is away shows in the calls."""
+    dapr = DaprSidecar(dapr_config(DaprSettings(), AppSettings()))
+
+    async def properties() -> Mapping[str, str]:
+        return await dapr.secrets.secret(settings.kafka_secret) if settings.kafka_secret else {}
+
+    log_reader = KafkaLogReader(KafkaConfig(settings.kafka_brokers, properties=properties))
+    try:
+        yield Sidecar(
+            appender=dapr.appender,
+            delivery=dapr.delivery,
+            log_reader=log_reader,
+            state_reader=dapr.state,
+            state_writer=dapr.state,
+            secrets=dapr.secrets,
+            invoker=dapr.invoker,
+            subscription_routes=dapr.subscription_routes,
+            checks={"sidecar": dapr.trouble},
+        )
+    finally:
+        await log_reader.close()
+        await dapr.close()
+
+
+def dapr_config(dapr: DaprSettings, app: AppSettings) -> DaprConfig:
+    """What the adapter is told, from what Dapr tells us."""
+    return DaprConfig(
+        grpc_endpoint=dapr.grpc_endpoint or f"{dapr.runtime_host}:{dapr.grpc_port}",
+        http_endpoint=dapr.http_endpoint.rstrip("/") or f"http://{dapr.runtime_host}:{dapr.http_port}",
+        api_token=dapr.api_token,
+        app_token=app.api_token,
+    )
 
 
 def ports_of(embedded: EmbeddedSidecar) -> Sidecar:

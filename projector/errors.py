@@ -2,6 +2,7 @@
 
 ProjectorError
 ├── LogMismatch            the documents were folded from another log
+├── LogUnfit               the log's settings would lose what it holds
 ├── HistoryGone            the log no longer has records that were never folded
 ├── CheckpointBeyondLog    more was accounted for than the log ever had
 ├── ForeignFold            the generation belongs to another version of the folds
@@ -12,6 +13,8 @@ ProjectorError
 ├── UnknownKey             (in `projector.workspace`) a document was not loaded before a fold asked for it
 └── FoldFault              a fold raised: the event is parked, the fold has a fault
 """
+
+from collections.abc import Sequence
 
 
 class ProjectorError(Exception):
@@ -28,6 +31,20 @@ class LogMismatch(ProjectorError):
         )
         self.expected = expected
         self.found = found
+
+
+class LogUnfit(ProjectorError):
+    """The log is set up so that it would lose or disorder what it holds.
+
+    Attributes:
+        faults: what is wrong, a sentence each.
+    """
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__(
+            f"{'; '.join(faults)}: nothing is folded before that is put right (`learnflow log check` looks again)"
+        )
+        self.faults = tuple(faults)
 
 
 class HistoryGone(ProjectorError):

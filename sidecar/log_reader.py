@@ -1,6 +1,6 @@
 """The port that reads the log directly: for its identity, for holes, for replay."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from sidecar.records import LogIdentity, LogSlice, PartitionBounds
@@ -11,6 +11,14 @@ class LogReader(Protocol):
 
     async def identity(self) -> LogIdentity:
         """Which log this is.
+
+        Raises:
+            SidecarUnavailable: the log does not answer.
+        """
+        ...
+
+    async def faults(self) -> Sequence[str]:
+        """What in the log's own settings would lose or disorder what it holds, a sentence each; empty if nothing.
 
         Raises:
             SidecarUnavailable: the log does not answer.

@@ -94,7 +94,7 @@ class Put:
 
     Attributes:
         key: at most 1,000 characters, without `||`.
-        value: the exact bytes to keep.
+        value: the exact bytes to keep, one at least: Dapr hands over an empty value as none at all.
         etag: of the version that was read; `None` means that there was none (first-write: insert if absent).
     """
 

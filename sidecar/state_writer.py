@@ -20,6 +20,7 @@ class StateWriter(Protocol):
             MessageTooLarge: the operations together exceed what the sidecar carries; nothing was written.
             SidecarUnavailable: it is not known whether it was written, also where the store is damaged. Read again to
                 find out.
-            ValueError: a key is empty, over 1,000 characters, holds `||`, or comes twice; nothing was written.
+            ValueError: a key is empty, over 1,000 characters, holds `||` or NUL, or comes twice, or a value is empty;
+                nothing was written.
         """
         ...

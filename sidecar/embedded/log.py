@@ -68,6 +68,10 @@ class EmbeddedLog:
         """See `LogReader`."""
         return LogIdentity(self._database.topic_id, self._database.partitions)
 
+    async def faults(self) -> Sequence[str]:
+        """See `LogReader`. It has no settings: nothing is ever removed."""
+        return ()
+
     async def bounds(self) -> Mapping[int, PartitionBounds]:
         """See `LogReader`."""
 

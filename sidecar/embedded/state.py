@@ -5,6 +5,7 @@ import secrets
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
+from sidecar.documents import check_operations
 from sidecar.embedded.database import Database
 from sidecar.embedded.errors import DatabaseDamaged
 from sidecar.embedded.readers import Readers
@@ -12,9 +13,6 @@ from sidecar.embedded.rows import PACKED, checksum, insert, unpack
 from sidecar.embedded.writer import WriteFailed, Writer
 from sidecar.errors import MessageTooLarge, SidecarUnavailable, StateConflict
 from sidecar.records import Delete, Put, StoredDocument
-
-MAX_KEY_CHARACTERS = 1_000
-"""The longest key of a document."""
 
 # The first subquery is evaluated once; if the documents are too many bytes, none of them is touched.
 _READ = (
@@ -64,12 +62,10 @@ class EmbeddedState:
 
     async def transact(self, operations: Sequence[Put | Delete]) -> None:
         """See `StateWriter`. A key that the port does not allow, or that comes twice, is a `ValueError`."""
+        check_operations(operations)
         expected: dict[str, str | None] = {}
         size = 0
         for operation in operations:
-            _check_key(operation.key)
-            if operation.key in expected:
-                raise ValueError(f"the key {operation.key!r} comes twice in one transaction")
             expected[operation.key] = operation.etag
             size += len(operation.key.encode())
             if isinstance(operation, Put):
@@ -116,10 +112,3 @@ class EmbeddedState:
         if checksum(key, value) != crc:
             raise DatabaseDamaged(self._database.path, f"checksum of the document {key!r}")
         return key, StoredDocument(value, etag)
-
-
-def _check_key(key: str) -> None:
-    if not 1 <= len(key) <= MAX_KEY_CHARACTERS:
-        raise ValueError(f"a key has 1 to {MAX_KEY_CHARACTERS} characters, this one has {len(key)}")
-    if "||" in key or "\0" in key:
-        raise ValueError(f"the key {key!r} contains '||' or NUL")

@@ -55,7 +55,8 @@ class EmbeddedHarness:
     async def append_foreign(self, partition: int, key: str | None, value: bytes) -> None:
         await self._running().log.append_to(partition, key, value)
 
-    async def skip_offset(self, partition: int) -> None:
+    async def append_before_hole(self, partition: int, key: str | None, value: bytes) -> None:
+        await self._running().log.append_to(partition, key, value)
         await self._running().log.skip(partition)
 
     async def put_secret(self, name: str, values: Mapping[str, str]) -> None:

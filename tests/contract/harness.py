@@ -67,8 +67,8 @@ class Harness(Protocol):
         """Append as a producer that is not ours."""
         ...
 
-    async def skip_offset(self, partition: int) -> None:
-        """Let the log give at least one offset of the partition to no record."""
+    async def append_before_hole(self, partition: int, key: str | None, value: bytes) -> None:
+        """Append as a producer that is not ours, and let the log give the next offset to no record."""
         ...
 
     async def put_secret(self, name: str, values: Mapping[str, str]) -> None:

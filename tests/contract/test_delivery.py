@@ -78,8 +78,7 @@ class TestDelivery:
         collector = Collector()
         await harness.ports.delivery.start(collector)
         values = [name("before").encode(), name("after").encode()]
-        await harness.append_foreign(0, None, values[0])
-        await harness.skip_offset(0)
+        await harness.append_before_hole(0, None, values[0])
         await harness.append_foreign(0, None, values[1])
         await collector.until_values(values)
         await harness.ports.delivery.stop()

@@ -86,8 +86,7 @@ class TestLogReader:
     async def test_an_offset_of_no_record_is_confirmed_absent(self, harness: Harness) -> None:
         reader = harness.ports.log_reader
         first = (await reader.bounds())[0].end
-        await harness.append_foreign(0, None, b"before")
-        await harness.skip_offset(0)
+        await harness.append_before_hole(0, None, b"before")
         await harness.append_foreign(0, None, b"after")
         end = (await reader.bounds())[0].end
         records = await read_all(reader, 0, first, end)

@@ -30,7 +30,7 @@ class TestRaces:
         for turn in range(20):
             common, own = name(f"common{turn}"), [name(f"own{turn}-{who}") for who in range(2)]
             won = await asyncio.gather(
-                *(succeeds(ports, [Put(common, b"%d" % w, None), Put(own[w], b"", None)]) for w in range(2))
+                *(succeeds(ports, [Put(common, b"%d" % w, None), Put(own[w], b"own", None)]) for w in range(2))
             )
             assert won.count(True) == 1
             winner = won.index(True)

@@ -9,6 +9,8 @@ from sidecar.records import Delete, Put
 from tests.contract.harness import Harness, Ports
 from tests.contract.test_append import VALUES
 
+DOCUMENTS = {kind: value for kind, value in VALUES.items() if value}
+
 KEYS = [
     "plain",
     "g1/learner/a@b.c",
@@ -30,15 +32,15 @@ async def etag_of(ports: Ports, key: str) -> str:
 
 
 class TestDocuments:
-    @pytest.mark.parametrize("kind", VALUES)
+    @pytest.mark.parametrize("kind", DOCUMENTS)
     async def test_bytes_are_kept(self, ports: Ports, name: Callable[[str], str], kind: str) -> None:
-        await ports.state_writer.transact([Put(name("k"), VALUES[kind], None)])
-        assert await value_of(ports, name("k")) == VALUES[kind]
+        await ports.state_writer.transact([Put(name("k"), DOCUMENTS[kind], None)])
+        assert await value_of(ports, name("k")) == DOCUMENTS[kind]
 
     async def test_bytes_are_kept_among_others(self, ports: Ports, name: Callable[[str], str]) -> None:
-        await ports.state_writer.transact([Put(name(kind), value, None) for kind, value in VALUES.items()])
-        found = await ports.state_reader.read([name(kind) for kind in reversed(VALUES)])
-        assert {key: document.value for key, document in found.items()} == {name(k): v for k, v in VALUES.items()}
+        await ports.state_writer.transact([Put(name(kind), value, None) for kind, value in DOCUMENTS.items()])
+        found = await ports.state_reader.read([name(kind) for kind in reversed(DOCUMENTS)])
+        assert {key: document.value for key, document in found.items()} == {name(k): v for k, v in DOCUMENTS.items()}
 
     @pytest.mark.parametrize("key", KEYS)
     async def test_keys(self, ports: Ports, name: Callable[[str], str], key: str) -> None:
@@ -152,6 +154,17 @@ class TestAllOrNothing:
     async def test_a_key_may_not_come_twice(self, ports: Ports, name: Callable[[str], str]) -> None:
         with pytest.raises(ValueError, match="twice"):
             await ports.state_writer.transact([Put(name("k"), b"1", None), Put(name("k"), b"2", None)])
+        assert await value_of(ports, name("k")) is None
+
+    @pytest.mark.parametrize("key", ["", "a||b", "a\0b", "k" * 1001])
+    async def test_a_key_that_is_none_is_refused(self, ports: Ports, name: Callable[[str], str], key: str) -> None:
+        with pytest.raises(ValueError, match="key"):
+            await ports.state_writer.transact([Put(name("k"), b"1", None), Put(key, b"1", None)])
+        assert await value_of(ports, name("k")) is None
+
+    async def test_an_empty_document_is_refused(self, ports: Ports, name: Callable[[str], str]) -> None:
+        with pytest.raises(ValueError, match="empty"):
+            await ports.state_writer.transact([Put(name("k"), b"1", None), Put(name("l"), b"", None)])
         assert await value_of(ports, name("k")) is None
 
     async def test_nothing_to_do_is_no_error(self, ports: Ports) -> None:

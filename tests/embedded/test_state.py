@@ -30,7 +30,7 @@ def test_what_is_packed_is_unpacked(rows: list[tuple[str | None, bytes]]) -> Non
 @pytest.mark.parametrize("key", ["", "a||b", "a\0b", "x" * 1_001])
 async def test_keys_that_the_port_does_not_allow(sidecar: EmbeddedSidecar, key: str) -> None:
     with pytest.raises(ValueError, match="key"):
-        await sidecar.state.transact([Put("good", b"", None), Put(key, b"", None)])
+        await sidecar.state.transact([Put("good", b"1", None), Put(key, b"1", None)])
     assert await sidecar.state.read(["good"]) == {}
 
 

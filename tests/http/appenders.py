@@ -48,6 +48,26 @@ class Log:
             self._now -= 1
 
 
+class HangingLog(Log):
+    """A log of which one key's partition says nothing while the gate is closed, as it is in the beginning."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self.gate.clear()
+        self._key = key
+
+    @override
+    async def append(self, records: Sequence[NewRecord], *, timeout_seconds: float) -> None:
+        self.entered.set()
+        if any(record.key == self._key for record in records):
+            try:
+                async with asyncio.timeout(timeout_seconds):
+                    await self.gate.wait()
+            except TimeoutError as error:
+                raise AppendUnconfirmed("no answer in time") from error
+        self.records += records
+
+
 def record(number: int, key: str = "ada", size: int = 0) -> NewRecord:
     return NewRecord(key, f"{number}".encode().ljust(size))
 

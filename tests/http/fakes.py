@@ -107,6 +107,9 @@ class BrokenLog:
     async def identity(self) -> LogIdentity:
         return await self._asked().identity()
 
+    async def faults(self) -> Sequence[str]:
+        return await self._asked().faults()
+
     async def bounds(self) -> Mapping[int, PartitionBounds]:
         return await self._asked().bounds()
 

@@ -6,7 +6,7 @@ import pytest
 
 from command_api.publisher import Publisher, QueueFull
 from sidecar.errors import AppendRefused, AppendUnconfirmed, MessageTooLarge
-from tests.http.appenders import Batch, Log, OneKeyDown, record, settle, started
+from tests.http.appenders import Batch, HangingLog, Log, OneKeyDown, record, settle, started
 
 
 async def test_a_lone_record_does_not_wait_for_company() -> None:
@@ -176,11 +176,27 @@ async def test_a_record_is_tried_again_until_it_is_confirmed() -> None:
             raise failures.pop()
 
     log = Log(fail)
-    publisher = await started(log)
+    publisher = await started(log, append_seconds=60.0)
     await publisher.publish(record(1))
 
     assert log.attempts == [[record(1)]] * 3
     assert all(later < sooner for sooner, later in zip(log.timeouts, log.timeouts[1:], strict=False))
+    await publisher.stop()
+
+
+async def test_a_partition_that_hangs_holds_up_the_others_for_a_bounded_time() -> None:
+    log = HangingLog("hung")
+    publisher = await started(log, append_seconds=0.05, deadline_seconds=60.0)
+    hung = asyncio.create_task(publisher.publish(record(1, "hung")))
+    await log.entered.wait()
+    for number in range(2, 5):
+        async with asyncio.timeout(30):
+            await publisher.publish(record(number))
+    assert not hung.done()
+    log.gate.set()
+    await hung
+
+    assert {one.value for one in log.records} == {b"1", b"2", b"3", b"4"}
     await publisher.stop()
 
 

@@ -49,6 +49,9 @@ class MemoryLog:
         await asyncio.sleep(0)
         return LogIdentity(self.topic_id, self.partitions)
 
+    async def faults(self) -> Sequence[str]:
+        return ()
+
     async def bounds(self) -> Mapping[int, PartitionBounds]:
         await asyncio.sleep(0)
         return {

@@ -121,7 +121,7 @@ def test_a_new_service_is_valid_python_in_the_style_of_the_project(quiz: Path) -
     main = quiz / "main.py"
     code = main.read_text(encoding="utf-8")
     compile(code, main, "exec")
-    assert "main([Service.COURSE_AGENT, Service.USER_PROGRESS, Service.PROJECTOR])" in code
+    assert "main([Service.COURSE_AGENT, Service.USER_PROGRESS])" in code
     # The project's rules name folders from where its pyproject.toml is.
     shutil.copy(ROOT / "pyproject.toml", quiz.parents[1])
     check_style(quiz, cwd=quiz.parents[1])

@@ -1,0 +1,106 @@
+"""`learnflow log`: the topic that is the log, made and checked."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from learnflow.settings import Settings
+from learnflow.terminal import fail, output
+from sidecar.errors import SidecarError
+from sidecar.kafka.config import KafkaConfig
+from sidecar.kafka.connection import Connection
+from sidecar.kafka.topic import TopicPlan, create, describe, faults_of
+
+commands = typer.Typer(help="The log in Kafka: make its topic, check its settings.", no_args_is_help=True)
+
+T = TypeVar("T")
+
+Brokers = Annotated[
+    str | None,
+    typer.Option(help="Host and port of some brokers, separated by commas.", show_default="LEARNFLOW_KAFKA_BROKERS"),
+]
+Properties = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--property",
+        "-X",
+        metavar="NAME=VALUE",
+        help="A property of librdkafka, such as security.protocol=SASL_SSL; may come several times.",
+    ),
+]
+
+
+@commands.command("create")
+def create_log(
+    brokers: Brokers = None,
+    properties: Properties = None,
+    partitions: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="For good.", show_default="LEARNFLOW_PARTITIONS")
+    ] = None,
+    replication_factor: Annotated[int, typer.Option(min=1, help="Brokers that keep each record.")] = 1,
+    min_insync_replicas: Annotated[
+        int, typer.Option(min=1, help="Of these, how many must have a record before it counts as appended.")
+    ] = 1,
+) -> None:
+    """Make the topic, with settings under which nothing is lost; one that is there is only checked.
+
+    In production: three brokers, `--replication-factor 3 --min-insync-replicas 2`.
+
+    Example: `learnflow log create --brokers 127.0.0.1:9092 --partitions 8`
+    """
+    if min_insync_replicas > replication_factor:
+        fail("--min-insync-replicas can't be more than --replication-factor: nothing could be appended")
+    connection = _connection(brokers, properties)
+    count = partitions or Settings().partitions
+    made = _run(create(connection, TopicPlan(count, replication_factor, min_insync_replicas)))
+    _look(connection, "made" if made else "there already:", partitions)
+
+
+@commands.command("check")
+def check_log(brokers: Brokers = None, properties: Properties = None) -> None:
+    """Say which log this is, and whether its settings would lose anything; status 1 if they would.
+
+    Example: `learnflow log check --brokers 127.0.0.1:9092`
+    """
+    _look(_connection(brokers, properties), "sound:", None)
+
+
+def _look(connection: Connection, how: str, partitions: int | None) -> None:
+    async def both() -> tuple[str, int, tuple[str, ...]]:
+        found = await describe(connection)
+        return str(found.topic_id), len(found.partitions), await faults_of(connection)
+
+    topic_id, count, faults = _run(both())
+    if partitions is not None and count != partitions:
+        fail(
+            f"topic {connection.config.topic} has {count} partitions, not {partitions}: their number can't be changed,"
+            " a learner's events would go elsewhere"
+        )
+    if faults:
+        fail(f"{'; '.join(faults)} (kafka-configs --alter --entity-type topics puts it right)")
+    output.print(f"{how} topic {connection.config.topic}, id {topic_id}, {count} partitions", markup=False)
+
+
+def _connection(brokers: str | None, properties: list[str] | None) -> Connection:
+    given: dict[str, str] = {}
+    for text in properties or []:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            fail(f"--property {text}: expected NAME=VALUE")
+        given[name] = value
+
+    async def further() -> dict[str, str]:
+        return given
+
+    return Connection(KafkaConfig(brokers or Settings().kafka_brokers, properties=further))
+
+
+def _run(step: Coroutine[Any, Any, T]) -> T:
+    try:
+        return asyncio.run(step)
+    except SidecarError as error:
+        fail(str(error))
+    except ValueError as error:
+        fail(f"a property is not valid: {error}")

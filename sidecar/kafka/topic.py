@@ -1,0 +1,93 @@
+"""The topic that is the log: made by us, with settings under which nothing is lost, and checked for them."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from confluent_kafka import KafkaError, TopicCollection
+from confluent_kafka.admin import ConfigResource, NewTopic, ResourceType, TopicDescription
+
+from sidecar.kafka.connection import BrokerFailure, Connection
+
+REQUIRED: Final = {
+    # The log is the only truth: nothing of it may go, by age, by size, or because a later record has the same key.
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+    "cleanup.policy": "delete",
+    # When the log took a record is for the log to say; a producer's clock may be wrong.
+    "message.timestamp.type": "LogAppendTime",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """A topic to be made.
+
+    Attributes:
+        partitions: how many, for good: with another number a learner's events would go elsewhere.
+        replication_factor: brokers that keep each record.
+        min_insync_replicas: of these, how many must have a record before it counts as appended.
+    """
+
+    partitions: int = 8
+    replication_factor: int = 1
+    min_insync_replicas: int = 1
+
+
+async def create(connection: Connection, plan: TopicPlan) -> bool:
+    """Make the topic, unless it is there.
+
+    Returns:
+        Whether it was made now.
+
+    Raises:
+        SidecarUnavailable: the brokers do not answer, or refuse.
+    """
+    topic = connection.config.topic
+    admin = await connection.admin()
+    wanted = NewTopic(
+        topic,
+        num_partitions=plan.partitions,
+        replication_factor=plan.replication_factor,
+        config={**REQUIRED, "min.insync.replicas": str(plan.min_insync_replicas)},
+    )
+    seconds = connection.config.seconds
+    making = admin.create_topics([wanted], operation_timeout=seconds, request_timeout=seconds)[topic]
+    try:
+        await connection.answer(making)
+    except BrokerFailure as refusal:
+        if refusal.code != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise
+        return False
+    return True
+
+
+async def describe(connection: Connection) -> TopicDescription:
+    """What the brokers know of the topic: its id, its partitions.
+
+    Raises:
+        TopicMissing: there is none.
+        SidecarUnavailable: the brokers do not answer.
+    """
+    topic = connection.config.topic
+    admin = await connection.admin()
+    futures = admin.describe_topics(TopicCollection([topic]), request_timeout=connection.config.seconds)
+    found: TopicDescription = await connection.answer(futures[topic])
+    return found
+
+
+async def faults_of(connection: Connection) -> tuple[str, ...]:
+    """Settings of the topic under which the log would lose or disorder what it holds, a sentence each.
+
+    Raises:
+        TopicMissing: there is none.
+        SidecarUnavailable: the brokers do not answer.
+    """
+    resource = ConfigResource(ResourceType.TOPIC, connection.config.topic)
+    admin = await connection.admin()
+    futures = admin.describe_configs([resource], request_timeout=connection.config.seconds)
+    found = await connection.answer(futures[resource])
+    return tuple(
+        f"topic {connection.config.topic} has {name}={found[name].value}, and must have {value}"
+        for name, value in REQUIRED.items()
+        if found[name].value != value
+    )
