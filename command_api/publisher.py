@@ -19,6 +19,8 @@ from sidecar.records import NewRecord
 logger = logging.getLogger(__name__)
 
 PAUSE_SECONDS: Final = 0.1
+"""Before a record is tried again; doubles with every try up to a second, so that an outage is not made worse."""
+LONGEST_PAUSE_SECONDS: Final = 1.0
 GRACE_SECONDS: Final = 0.5
 """How long after its time an appender may still answer; one that does not must not hold up all others."""
 
@@ -163,6 +165,7 @@ class Publisher:
 
     async def _append_alone(self, waiting: _Waiting, *, unconfirmed: bool) -> None:
         """Send one record until it is confirmed or its caller gives up."""
+        pause = PAUSE_SECONDS
         while not waiting.outcome.done():
             try:
                 await self._send([waiting])
@@ -179,7 +182,8 @@ class Publisher:
             else:
                 _settle([waiting], None)
                 return
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     async def _send(self, batch: Sequence[_Waiting], seconds: float = math.inf) -> None:
         remaining = min(seconds, max(waiting.deadline for waiting in batch) - asyncio.get_running_loop().time())

@@ -102,5 +102,3 @@ def _run(step: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(step)
     except SidecarError as error:
         fail(str(error))
-    except ValueError as error:
-        fail(f"a property is not valid: {error}")

@@ -56,7 +56,9 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Sidecar]:
     Raises:
         SidecarError: the folder can't be used; the message says why.
     """
-    embedded = EmbeddedSidecar.open(settings.data_dir, partitions=settings.partitions)
+    embedded = EmbeddedSidecar.open(
+        settings.data_dir, partitions=settings.partitions, batch_records=settings.delivery_records
+    )
     try:
         yield ports_of(embedded)
     finally:
@@ -66,7 +68,7 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Sidecar]:
 @asynccontextmanager
 async def open_dapr(settings: Settings) -> AsyncIterator[Sidecar]:
     """Open the Dapr adapter, and close it again. It waits for nothing: a sidecar that is away shows in the calls."""
-    dapr = DaprSidecar(dapr_config(DaprSettings(), AppSettings()))
+    dapr = DaprSidecar(dapr_config(settings, DaprSettings(), AppSettings()))
 
     async def properties() -> Mapping[str, str]:
         return await dapr.secrets.secret(settings.kafka_secret) if settings.kafka_secret else {}
@@ -89,13 +91,15 @@ async def open_dapr(settings: Settings) -> AsyncIterator[Sidecar]:
         await dapr.close()
 
 
-def dapr_config(dapr: DaprSettings, app: AppSettings) -> DaprConfig:
-    """What the adapter is told, from what Dapr tells us."""
+def dapr_config(settings: Settings, dapr: DaprSettings, app: AppSettings) -> DaprConfig:
+    """What the adapter is told, from our settings and from what Dapr tells us."""
     return DaprConfig(
         grpc_endpoint=dapr.grpc_endpoint or f"{dapr.runtime_host}:{dapr.grpc_port}",
         http_endpoint=dapr.http_endpoint.rstrip("/") or f"http://{dapr.runtime_host}:{dapr.http_port}",
         api_token=dapr.api_token,
         app_token=app.api_token,
+        batch_records=settings.delivery_records,
+        batch_wait_ms=settings.delivery_wait_ms,
     )
 
 

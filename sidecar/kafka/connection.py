@@ -63,17 +63,21 @@ class Connection:
         """The client.
 
         Raises:
-            SidecarError: the properties can't be had.
+            SidecarError: the properties can't be had, or are not valid.
         """
         if self._admin is None:
-            self._admin = AdminClient(await self._all(), logger=_librdkafka)
+            properties = await self._all()
+            try:
+                self._admin = AdminClient(properties, logger=_librdkafka)
+            except KafkaException as error:
+                raise failure_of(error.args[0], self.config.topic) from error
         return self._admin
 
     async def new_consumer(self) -> Consumer:
         """A consumer that belongs to no group, commits nothing, and sees everything that Dapr's consumer sees.
 
         Raises:
-            SidecarError: the properties can't be had.
+            SidecarError: the properties can't be had, or are not valid.
         """
         properties = {
             **await self._all(),
@@ -87,7 +91,10 @@ class Connection:
             "fetch.wait.max.ms": 100,
             "queued.max.messages.kbytes": 16384,
         }
-        return Consumer(properties, logger=_librdkafka)
+        try:
+            return Consumer(properties, logger=_librdkafka)
+        except KafkaException as error:
+            raise failure_of(error.args[0], self.config.topic) from error
 
     async def answer(self, future: Future[T]) -> T:
         """Await what an admin client was asked.

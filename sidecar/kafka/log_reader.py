@@ -16,7 +16,8 @@ from sidecar.kafka.topic import describe, faults_of
 from sidecar.records import LogIdentity, LogRecord, LogSlice, PartitionBounds
 
 _POLL_RECORDS: Final = 500
-_POLL_SECONDS: Final = 0.5
+# The client waits this long for as many records as it was asked for, also when it has the last one already.
+_POLL_SECONDS: Final = 0.05
 
 
 class KafkaLogReader:
@@ -115,8 +116,21 @@ def _read(consumer: Consumer, topic: str, partition: int, first: int, until: int
             consumer.unassign()
     except KafkaException as error:
         if error.args[0].code() == KafkaError._UNKNOWN_PARTITION:  # noqa: SLF001 - a public constant
-            raise ValueError(f"topic {topic} has no partition {partition}") from error
+            raise _unknown(consumer, topic, partition, limits.seconds) from error
         raise failure_of(error.args[0], topic) from error
+
+
+def _unknown(consumer: Consumer, topic: str, partition: int, seconds: float) -> Exception:
+    """Why the client knows no such partition: it says the same while the brokers are away, or have no such topic."""
+    try:
+        found = consumer.list_topics(topic, max(seconds, _POLL_SECONDS)).topics[topic]
+    except KafkaException as error:
+        return failure_of(error.args[0], topic)
+    if found.error is not None:
+        return failure_of(found.error, topic)
+    if partition in found.partitions:
+        return SidecarUnavailable("log", f"partition {partition} of topic {topic} can't be reached yet")
+    return ValueError(f"topic {topic} has no partition {partition}")
 
 
 def _collect(consumer: Consumer, topic: str, position: int, until: int, limits: _Limits) -> LogSlice:

@@ -1,12 +1,14 @@
 """The topic that is the log: made by us, with settings under which nothing is lost, and checked for them."""
 
+import asyncio
+import time
 from dataclasses import dataclass
 from typing import Final
 
 from confluent_kafka import KafkaError, TopicCollection
 from confluent_kafka.admin import ConfigResource, NewTopic, ResourceType, TopicDescription
 
-from sidecar.kafka.connection import BrokerFailure, Connection
+from sidecar.kafka.connection import BrokerFailure, Connection, TopicMissing
 
 REQUIRED: Final = {
     # The log is the only truth: nothing of it may go, by age, by size, or because a later record has the same key.
@@ -16,6 +18,7 @@ REQUIRED: Final = {
     # When the log took a record is for the log to say; a producer's clock may be wrong.
     "message.timestamp.type": "LogAppendTime",
 }
+_KNOWN_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,22 @@ async def create(connection: Connection, plan: TopicPlan) -> bool:
         if refusal.code != KafkaError.TOPIC_ALREADY_EXISTS:
             raise
         return False
+    await _until_known(connection)
     return True
+
+
+async def _until_known(connection: Connection) -> None:
+    """Wait for the brokers to know the topic: the controller answers before they do."""
+    end = time.monotonic() + connection.config.seconds
+    while True:
+        try:
+            await describe(connection)
+        except TopicMissing:
+            if time.monotonic() > end:
+                raise
+            await asyncio.sleep(_KNOWN_SECONDS)
+        else:
+            return
 
 
 async def describe(connection: Connection) -> TopicDescription:

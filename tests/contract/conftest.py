@@ -6,17 +6,24 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.dapr_harness import DaprHarness
 from tests.contract.embedded_harness import EmbeddedHarness
 from tests.contract.harness import Harness, Ports
 
 
-@pytest.fixture(params=["embedded"])
-async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
+@pytest.fixture(params=["embedded", pytest.param("dapr", marks=pytest.mark.real_stack)])
+async def harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Harness]:
     """An adapter that runs, and is closed after the test."""
-    harness = EmbeddedHarness(tmp_path / "data")
-    await harness.open()
-    yield harness
-    await harness.close()
+    harness: Harness
+    if request.param == "dapr":
+        harness = DaprHarness(request.getfixturevalue("infrastructure"), tmp_path)
+    else:
+        harness = EmbeddedHarness(tmp_path / "data")
+    try:
+        await harness.open()
+        yield harness
+    finally:
+        await harness.close()
 
 
 @pytest.fixture

@@ -1,0 +1,107 @@
+"""`python -m deploy.stack`: the real stack on this machine, until Ctrl-C."""
+
+import argparse
+import signal
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from deploy.stack.cache import tell
+from deploy.stack.errors import StackError
+from deploy.stack.infrastructure import Infrastructure
+from deploy.stack.ports import free_port, is_taken
+from deploy.stack.server import Server
+from deploy.stack.service import COURSE_AGENT, USER_PROGRESS
+from deploy.stack.stack import Stack
+from deploy.stack.watch import Watch
+
+USUAL_PORTS: Final = {COURSE_AGENT: 8001, USER_PROGRESS: 8002}
+LOOK_SECONDS: Final = 0.3
+INTERRUPTED: Final = 130
+
+
+def main() -> int:
+    """Run the stack until it is interrupted.
+
+    Returns:
+        0 when it was ended by Ctrl-C or SIGTERM while it served: that is how it is meant to be ended. 130 when that
+        came before. 1 when it could not be started, or Kafka, Postgres or placement ended by itself.
+    """
+    asked = _arguments()
+    # Also for Ctrl-C: a shell starts what runs in its background with that ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    served = False
+    try:
+        with ExitStack() as life:
+            began = time.monotonic()
+            ports = {service: _port(service, getattr(asked, _name(service))) for service in USUAL_PORTS}
+            infrastructure = Infrastructure(data=asked.data, logs=asked.logs)
+            tell(f"starting placement, Kafka and Postgres (logs in {infrastructure.logs})")
+            life.enter_context(infrastructure)
+            tell("starting the services")
+            stack = life.enter_context(Stack(infrastructure, ports=ports))
+            tell(f"ready after {time.monotonic() - began:.1f} s; Ctrl-C ends it")
+            served = True
+            life.callback(tell, "stopping")
+            _describe(infrastructure, stack)
+            return _watch(infrastructure, stack)
+    except KeyboardInterrupt:
+        return 0 if served else INTERRUPTED
+    except StackError as error:
+        tell(str(error))
+        return 1
+
+
+def _watch(infrastructure: Infrastructure, stack: Stack) -> int:
+    def restarted() -> list[Server]:
+        return [server for replica in stack.replicas for server in (replica.daprd, replica.app)]
+
+    vital = (infrastructure.kafka, infrastructure.postgres, infrastructure.placement)
+    watch = Watch(restarted, vital, tell)
+    while watch.look() is None:
+        time.sleep(LOOK_SECONDS)
+    return 1
+
+
+def _describe(infrastructure: Infrastructure, stack: Stack) -> None:
+    rows = [(replica.service, f"{replica.url}  (sidecar {replica.daprd.url})") for replica in stack.replicas]
+    rows += [
+        ("Kafka", infrastructure.brokers),
+        ("Postgres", infrastructure.postgres.psql),
+        ("placement", infrastructure.placement.state_url),
+        ("logs", str(infrastructure.logs)),
+        ("data", str(infrastructure.data)),
+    ]
+    for name, value in rows:
+        print(f"{name:14}{value}")
+    print(f"\nexport COURSE_AGENT={stack.course_agent}\nexport USER_PROGRESS={stack.user_progress}", flush=True)
+
+
+def _port(service: str, asked: int | None) -> int:
+    if asked is None:
+        return free_port(USUAL_PORTS[service])
+    if is_taken(asked):
+        raise StackError(f"another process listens on port {asked}, which {service} was to have")
+    return asked
+
+
+def _name(service: str) -> str:
+    return f"{service.replace('-', '_')}_port"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m deploy.stack", description="The real stack on this machine.")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="keep events and documents here; else they are removed"
+    )
+    parser.add_argument("--logs", type=Path, metavar="DIR", help="keep the log files here; else they are with the data")
+    for service, usual in USUAL_PORTS.items():
+        parser.add_argument(f"--{service}-port", type=int, metavar="PORT", help=f"else {usual} if it is free")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

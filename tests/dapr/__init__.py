@@ -1,0 +1,1 @@
+"""The Dapr adapter's own doings, those that need no sidecar to be seen."""
