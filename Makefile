@@ -27,10 +27,10 @@ $(shell rm -rf .venv)
 endif
 endif
 
-.PHONY: help run demo stack import test check lint types imports format schemas openapi lock bench clean
+.PHONY: help run demo stack import test test-long check lint types imports format schemas openapi lock bench bench-stack clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Settings: PORT=$(PORT) DATA_DIR=$(DATA_DIR) FILE=$(FILE) ARGS=... PYTHON=$(PYTHON)"
 
@@ -43,8 +43,11 @@ demo: .venv/.runtime ## a minute's tour: a temporary service, real history impor
 stack: .venv/.runtime ## Dapr, Kafka, Postgres and the services on this machine (see deploy/stack/README.md)
 	@exec $(BIN)/python -m deploy.stack $(ARGS)
 
-test: .venv/.dev ## every test (ARGS="-k name" narrows)
-	@exec $(BIN)/pytest $(ARGS)
+test: .venv/.dev ## every test but the long ones (ARGS="-k name" narrows)
+	@exec $(BIN)/pytest -m "not long" $(ARGS)
+
+test-long: .venv/.dev ## outages of a minute and more, on the real stack
+	@exec $(BIN)/pytest -m long $(ARGS)
 
 check: lint types imports ## style, types, room rules, unused dependencies
 
@@ -73,6 +76,9 @@ lock: $(UV) ## pin the dependencies of pyproject.toml anew, with hashes
 
 bench: .venv/.dev ## measure on this machine (see bench/README.md)
 	$(BIN)/python -m bench.embedded $(ARGS)
+
+bench-stack: .venv/.dev ## the same on Dapr, Kafka and Postgres
+	$(BIN)/python -m bench.stack $(ARGS)
 
 clean: ## forget what set-up made (data stays)
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

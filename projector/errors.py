@@ -15,6 +15,12 @@ ProjectorError
 """
 
 from collections.abc import Sequence
+from typing import Final
+
+_WAY_OUT: Final = (
+    "and nothing is folded until somebody has put back the whole log, or documents as old as this one, or begins with"
+    " an empty state store"
+)
 
 
 class ProjectorError(Exception):
@@ -53,7 +59,8 @@ class HistoryGone(ProjectorError):
     def __init__(self, *, partition: int, wanted: int, start: int) -> None:
         super().__init__(
             f"partition {partition} of the log begins at offset {start}, but offset {wanted} was never folded:"
-            " its history is gone (was the topic's retention changed?)"
+            " its history is gone (was the topic's retention changed?); nothing is folded until somebody has put back a"
+            " log that has it, or documents that account for it"
         )
         self.partition = partition
         self.wanted = wanted
@@ -66,7 +73,7 @@ class CheckpointBeyondLog(ProjectorError):
     def __init__(self, *, partition: int, checkpoint: int, end: int) -> None:
         super().__init__(
             f"partition {partition} is accounted for up to offset {checkpoint}, but the log ends before {end}:"
-            " the log was cut or restored; nothing is taken for already applied"
+            f" the log was cut or restored; nothing is taken for already applied, {_WAY_OUT}"
         )
         self.partition = partition
         self.checkpoint = checkpoint
@@ -109,7 +116,7 @@ class LogRewritten(ProjectorError):
     def __init__(self, *, partition: int, offset: int) -> None:
         super().__init__(
             f"partition {partition} holds another record at offset {offset} than the one that was folded: the log was"
-            " cut or restored and has grown again; nothing is taken for already applied"
+            f" cut or restored and has grown again; nothing is taken for already applied, {_WAY_OUT}"
         )
         self.partition = partition
         self.offset = offset

@@ -68,6 +68,7 @@ async def check_seal(log: LogReader, accounts: PartitionDocument) -> None:
     """Check that the last record folded is still the one that the log holds there; one that was removed is not missed.
 
     Raises:
+        CheckpointBeyondLog: the log ends before it.
         LogRewritten: it is another.
         SidecarUnavailable: the log does not answer.
     """
@@ -75,6 +76,9 @@ async def check_seal(log: LogReader, accounts: PartitionDocument) -> None:
         return
     offset = accounts.as_of.offset
     found = await log.read(accounts.partition, offset, offset + 1, max_records=1, max_bytes=1)
+    if found.next_offset == offset:
+        end = (await log.bounds())[accounts.partition].end
+        raise CheckpointBeyondLog(partition=accounts.partition, checkpoint=accounts.checkpoint, end=end)
     for record in found.records:
         if seal(record.offset, record.appended_at_ms, record.value) != accounts.seal:
             raise LogRewritten(partition=accounts.partition, offset=offset)

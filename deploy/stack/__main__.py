@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -37,11 +38,14 @@ def main() -> int:
     try:
         with ExitStack() as life:
             began = time.monotonic()
-            ports = {service: _port(service, getattr(asked, _name(service))) for service in USUAL_PORTS}
+            wishes = {service: getattr(asked, f"{service.replace('-', '_')}_port") for service in USUAL_PORTS}
+            _refuse_taken(wishes)
             infrastructure = Infrastructure(data=asked.data, logs=asked.logs)
             tell(f"starting placement, Kafka and Postgres (logs in {infrastructure.logs})")
             life.enter_context(infrastructure)
             tell("starting the services")
+            # Looked for only now: the later, the less likely that somebody takes them before the services do.
+            ports = {service: wish or free_port(USUAL_PORTS[service]) for service, wish in wishes.items()}
             stack = life.enter_context(Stack(infrastructure, ports=ports))
             tell(f"ready after {time.monotonic() - began:.1f} s; Ctrl-C ends it")
             served = True
@@ -80,16 +84,10 @@ def _describe(infrastructure: Infrastructure, stack: Stack) -> None:
     print(f"\nexport COURSE_AGENT={stack.course_agent}\nexport USER_PROGRESS={stack.user_progress}", flush=True)
 
 
-def _port(service: str, asked: int | None) -> int:
-    if asked is None:
-        return free_port(USUAL_PORTS[service])
-    if is_taken(asked):
-        raise StackError(f"another process listens on port {asked}, which {service} was to have")
-    return asked
-
-
-def _name(service: str) -> str:
-    return f"{service.replace('-', '_')}_port"
+def _refuse_taken(wishes: Mapping[str, int | None]) -> None:
+    for service, port in wishes.items():
+        if port is not None and is_taken(port):
+            raise StackError(f"another process listens on port {port}, which {service} was to have")
 
 
 def _arguments() -> argparse.Namespace:

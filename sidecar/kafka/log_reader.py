@@ -160,12 +160,13 @@ def _collect(consumer: Consumer, topic: str, position: int, until: int, limits: 
 
 
 def _record(message: Message) -> LogRecord:
-    key = message.key()
+    key, value = message.key(), message.value()
     _, timestamp = message.timestamp()
     return LogRecord(
         partition=message.partition() or 0,
         offset=message.offset() or 0,
         key=None if key is None else key.decode("utf-8", "replace"),
-        value=message.value() or b"",
+        # The sidecar delivers a record without a value as JSON's null, and both ways have to give the same bytes.
+        value=b"null" if value is None else value,
         appended_at_ms=timestamp,
     )

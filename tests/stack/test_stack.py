@@ -13,6 +13,7 @@ import pytest
 
 from deploy.stack import http_probe
 from deploy.stack.infrastructure import Infrastructure
+from deploy.stack.ports import free_port
 from deploy.stack.service import CHECKOUT, SERVICES
 from deploy.stack.stack import Stack
 from tests.stack.commands import eventually, with_mark
@@ -46,10 +47,12 @@ def test_services_can_be_left_out(infrastructure: Infrastructure) -> None:
 def make_stack(data: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run the program until it is ready; gives it, and what it said."""
     errors = data.with_suffix(".err")
+    # The usual ones may be wanted by somebody else who tests on this machine.
+    ports = [f"--course-agent-port={free_port()}", f"--user-progress-port={free_port()}"]
     with (
         errors.open("a") as stderr,
         subprocess.Popen(
-            [sys.executable, "-m", "deploy.stack", "--data", data],
+            [sys.executable, "-m", "deploy.stack", "--data", data, *ports],
             cwd=CHECKOUT,
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -58,9 +61,13 @@ def make_stack(data: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     ):
         try:
             assert process.stdout is not None
-            said = "".join(iter(process.stdout.readline, "\n"))
-            said += process.stdout.readline() + process.stdout.readline()
-            assert "export USER_PROGRESS=" in said, errors.read_text(encoding="utf-8")
+            said = ""
+            for line in process.stdout:
+                said += line
+                if line.startswith("export USER_PROGRESS="):
+                    break
+            else:
+                pytest.fail(errors.read_text(encoding="utf-8"))
             yield process, said
         finally:
             process.kill()
