@@ -4,11 +4,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Final
 
 from learnflow.sidecar import Sidecar
 from projector.engine import Engine
-from projector.errors import LogUnfit
+from projector.errors import LogUnfit, NotDelivered
 from projector.troubles import in_words, is_expected
 
 logger = logging.getLogger(__name__)
@@ -20,6 +21,19 @@ FIRST_SECONDS: Final = 2.0
 telling so."""
 WATCH_SECONDS: Final = 10.0
 """How often it is looked for partitions that delivery has left behind."""
+
+
+@dataclass
+class _Looks:
+    """What the last look at the log has found.
+
+    Attributes:
+        checkpoints: by partition.
+        left: partitions that delivery had left behind.
+    """
+
+    checkpoints: dict[int, int] = field(default_factory=dict)
+    left: set[int] = field(default_factory=set)
 
 
 class Projection:
@@ -54,31 +68,42 @@ class Projection:
             self._tried.set()
             await asyncio.sleep(PAUSE_SECONDS)
         self._tried.set()
-        seen: dict[int, int] = {}
+        looks = _Looks()
         while True:
             await asyncio.sleep(self._watch_seconds)
-            await self._attempt(lambda: self._watch(seen))
+            await self._attempt(lambda: self._watch(looks))
 
     async def _begin(self) -> None:
-        faults = await self._sidecar.log_reader.faults()
-        if faults:
-            raise LogUnfit(faults)
+        await self._check_settings()
         await self._engine.establish()
         await self._sidecar.delivery.start(self._engine.handle)
 
-    async def _watch(self, seen: dict[int, int]) -> None:
+    async def _check_settings(self) -> None:
+        faults = await self._sidecar.log_reader.faults()
+        if faults:
+            raise LogUnfit(faults)
+
+    async def _watch(self, looks: "_Looks") -> None:
         """Check that log and documents still fit, and catch up with partitions that stand still behind the log's end.
 
         Delivery does not bring again what its consumer group has passed: where documents were restored from an older
-        copy or thrown away, nothing else would fold what is behind.
+        copy or thrown away, nothing else would fold what is behind. Where that is so time and again, as with a consumer
+        that has not understood that its topic was made anew, it is told.
         """
         await self._engine.establish()
+        left = set()
         for partition, bounds in (await self._sidecar.log_reader.bounds()).items():
             checkpoint = await self._engine.checkpoint(partition)
-            if checkpoint + 1 < bounds.end and checkpoint <= seen.get(partition, -1):
+            if checkpoint + 1 < bounds.end and checkpoint <= looks.checkpoints.get(partition, -1):
                 logger.warning("partition %s has stood still at offset %s; catching up", partition, checkpoint)
                 await self._engine.catch_up(partition)
-            seen[partition] = checkpoint
+                checkpoint = await self._engine.checkpoint(partition)
+                left.add(partition)
+            looks.checkpoints[partition] = checkpoint
+        again, looks.left = left & looks.left, left
+        if again:
+            raise NotDelivered(sorted(again))
+        await self._check_settings()
 
     async def _attempt(self, step: Callable[[], Awaitable[None]]) -> bool:
         """Take a step; what keeps it from succeeding is shown until it does."""

@@ -3,6 +3,7 @@
 ProjectorError
 ├── LogMismatch            the documents were folded from another log
 ├── LogUnfit               the log's settings would lose what it holds
+├── NotDelivered           delivery does not bring what the log has
 ├── HistoryGone            the log no longer has records that were never folded
 ├── CheckpointBeyondLog    more was accounted for than the log ever had
 ├── ForeignFold            the generation belongs to another version of the folds
@@ -48,9 +49,25 @@ class LogUnfit(ProjectorError):
 
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__(
-            f"{'; '.join(faults)}: nothing is folded before that is put right (`learnflow log check` looks again)"
+            f"{'; '.join(faults)}: events would be lost, and no projector begins before that is put right"
+            " (`learnflow log check` looks again)"
         )
         self.faults = tuple(faults)
+
+
+class NotDelivered(ProjectorError):
+    """Delivery brings nothing of partitions that have grown; only looking at the log itself keeps them going.
+
+    Attributes:
+        partitions: which ones.
+    """
+
+    def __init__(self, partitions: Sequence[int]) -> None:
+        super().__init__(
+            f"delivery brings nothing of partitions {', '.join(map(str, partitions))}, which are folded from the log"
+            " itself, and late: restart the sidecar of the projector that owns them"
+        )
+        self.partitions = tuple(partitions)
 
 
 class HistoryGone(ProjectorError):

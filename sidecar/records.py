@@ -25,7 +25,7 @@ class LogRecord:
         offset: position within the partition; later records have larger ones, not always the next number.
         key: as appended by us; `None` where a foreign producer set none, and not promised to be exact where one set
             something other than ASCII text.
-        value: the exact bytes; empty also where a foreign producer set none.
+        value: the exact bytes; where a foreign producer set none, a stand-in that delivery and reader agree on.
         appended_at_ms: when the log took it (LogAppendTime), milliseconds since 1970 UTC.
     """
 

@@ -109,6 +109,9 @@ class Postgres(Server):
             # Whoever knows the password comes by TCP; nobody else comes at all.
             "unix_socket_directories": "",
             "max_connections": str(CONNECTIONS),
+            # A sidecar that hangs within a transaction keeps the accounts of its partition locked, and no other
+            # projector can take the partition over.
+            "idle_in_transaction_session_timeout": "10s",
         }
 
     def _initialise(self) -> None:

@@ -27,6 +27,7 @@ class KafkaLogReader:
         self._config = config
         self._connection = Connection(config)
         self._consumer: Consumer | None = None
+        self._opening = asyncio.Lock()
         # The consumer blocks and is one reader's at a time; a single thread gives both.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="log-reader")
 
@@ -50,13 +51,15 @@ class KafkaLogReader:
 
     async def read(self, partition: int, first: int, until: int, *, max_records: int, max_bytes: int) -> LogSlice:
         """See `LogReader`. Where the time runs out in the middle, what was read until then is the slice."""
-        if self._consumer is None:
-            self._consumer = await self._connection.new_consumer()
-        consumer, loop = self._consumer, asyncio.get_running_loop()
-        limits = _Limits(max_records, max_bytes, self._config.seconds)
-        return await loop.run_in_executor(
-            self._thread, _read, consumer, self._config.topic, partition, first, until, limits
-        )
+        async with self._opening:
+            consumer = self._consumer = self._consumer or await self._connection.new_consumer()
+
+        def read() -> LogSlice:
+            # Its time begins here and not while it waits for others.
+            limits = _Limits(max_records, max_bytes, self._config.seconds)
+            return _read(consumer, self._config.topic, partition, first, until, limits)
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, read)
 
     async def close(self) -> None:
         """Close the connections; waits for a read under way."""

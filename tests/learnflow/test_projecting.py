@@ -96,3 +96,52 @@ async def test_it_ends_at_once_while_it_still_waits(sidecar: EmbeddedSidecar, mo
     async with asyncio.timeout(5):
         async with projection_of(sidecar).running():
             pass
+
+
+async def test_a_delivery_that_brings_nothing_is_told_and_made_up_for(
+    sidecar: EmbeddedSidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def deaf(_: object) -> None:
+        """Begin, and never bring anything."""
+
+    monkeypatch.setattr(sidecar.delivery, "start", deaf)
+    projection = projection_of(sidecar)
+    accepted = 0
+
+    async def told() -> bool:
+        nonlocal accepted
+        await sidecar.log.append_to(1, "ada", value_of(Report(f"e-{accepted}", "ada", START, "l1", 1, None, 1, ())))
+        accepted += 1
+        return "delivery brings nothing of partitions 1" in str(await projection.trouble())
+
+    async def all_counted() -> bool:
+        return await counted(sidecar) == accepted
+
+    async def healthy() -> bool:
+        return await projection.trouble() is None
+
+    async with projection.running():
+        await until(told)
+        await until(all_counted)
+        await until(healthy)
+
+
+async def test_settings_that_turn_bad_while_it_folds_are_told_and_it_goes_on(
+    sidecar: EmbeddedSidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def found() -> tuple[str, ...]:
+        return ("topic x has retention.ms=1, and must have -1",)
+
+    async def told() -> bool:
+        return "retention.ms=1" in str(await projection.trouble())
+
+    async def one_counted() -> bool:
+        return await counted(sidecar) == 1
+
+    projection = projection_of(sidecar)
+    async with projection.running():
+        assert await projection.trouble() is None
+        monkeypatch.setattr(sidecar.log_reader, "faults", found)
+        await until(told)
+        await sidecar.log.append_to(0, "ada", value_of(REPORTS[0]))
+        await until(one_counted)
