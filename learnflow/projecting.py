@@ -9,8 +9,10 @@ from typing import Final
 
 from learnflow.sidecar import Sidecar
 from projector.engine import Engine
-from projector.errors import LogUnfit, NotDelivered
+from projector.errors import LogUnfit, NotDelivered, StillBehind
 from projector.troubles import in_words, is_expected
+from sidecar.errors import SidecarError
+from sidecar.records import PartitionBounds
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +23,8 @@ FIRST_SECONDS: Final = 2.0
 telling so."""
 WATCH_SECONDS: Final = 10.0
 """How often it is looked for partitions that delivery has left behind."""
+LOOKS: Final = 3
+"""So many in a row are no rebalance any more: a consumer that was killed is missed for 15 s."""
 
 
 @dataclass
@@ -29,11 +33,11 @@ class _Looks:
 
     Attributes:
         checkpoints: by partition.
-        left: partitions that delivery had left behind.
+        left_behind: how many looks in a row have found that delivery had left a partition behind.
     """
 
     checkpoints: dict[int, int] = field(default_factory=dict)
-    left: set[int] = field(default_factory=set)
+    left_behind: dict[int, int] = field(default_factory=dict)
 
 
 class Projection:
@@ -64,14 +68,17 @@ class Projection:
         return self._trouble or self._engine.trouble
 
     async def _work(self) -> None:
-        while not await self._attempt(self._begin):
+        while await self._attempt(self._begin) is not None:
             self._tried.set()
             await asyncio.sleep(PAUSE_SECONDS)
         self._tried.set()
         looks = _Looks()
+        failure: Exception | None = None
         while True:
-            await asyncio.sleep(self._watch_seconds)
-            await self._attempt(lambda: self._watch(looks))
+            # What is only away is looked for again soon, so that it does not show as trouble longer than it is one.
+            soon = isinstance(failure, SidecarError)
+            await asyncio.sleep(min(PAUSE_SECONDS, self._watch_seconds) if soon else self._watch_seconds)
+            failure = await self._attempt(lambda: self._watch(looks))
 
     async def _begin(self) -> None:
         await self._check_settings()
@@ -91,22 +98,38 @@ class Projection:
         that has not understood that its topic was made anew, it is told.
         """
         await self._engine.establish()
-        left = set()
+        failures: list[Exception] = []
         for partition, bounds in (await self._sidecar.log_reader.bounds()).items():
-            checkpoint = await self._engine.checkpoint(partition)
-            if checkpoint + 1 < bounds.end and checkpoint <= looks.checkpoints.get(partition, -1):
-                logger.warning("partition %s has stood still at offset %s; catching up", partition, checkpoint)
-                await self._engine.catch_up(partition)
-                checkpoint = await self._engine.checkpoint(partition)
-                left.add(partition)
-            looks.checkpoints[partition] = checkpoint
-        again, looks.left = left & looks.left, left
-        if again:
-            raise NotDelivered(sorted(again))
+            # What is wrong with one partition is no reason to leave the others behind.
+            try:
+                await self._look_at(partition, bounds, looks)
+            except Exception as failure:  # noqa: BLE001 - raised below
+                failures.append(failure)
+        if failures:
+            raise failures[0]
+        undelivered = sorted(number for number, times in looks.left_behind.items() if times >= LOOKS)
+        if undelivered:
+            raise NotDelivered(undelivered)
         await self._check_settings()
 
-    async def _attempt(self, step: Callable[[], Awaitable[None]]) -> bool:
-        """Take a step; what keeps it from succeeding is shown until it does."""
+    async def _look_at(self, partition: int, bounds: PartitionBounds, looks: "_Looks") -> None:
+        checkpoint = await self._engine.checkpoint(partition)
+        before = looks.checkpoints.get(partition)
+        looks.checkpoints[partition] = checkpoint
+        if checkpoint + 1 >= bounds.end or before is None or checkpoint > before:
+            looks.left_behind[partition] = 0
+            if checkpoint + 1 >= bounds.end or before is not None:
+                self._engine.forget_trouble(partition)
+            return
+        logger.warning("partition %s has stood still at offset %s; catching up", partition, checkpoint)
+        looks.left_behind[partition] = looks.left_behind.get(partition, 0) + 1
+        with suppress(StillBehind):
+            await self._engine.catch_up(partition)
+        looks.checkpoints[partition] = await self._engine.checkpoint(partition)
+        self._engine.forget_trouble(partition)
+
+    async def _attempt(self, step: Callable[[], Awaitable[None]]) -> Exception | None:
+        """Take a step; what keeps it from succeeding is returned, and shown until it does."""
         try:
             await step()
         except Exception as failure:
@@ -114,6 +137,6 @@ class Projection:
             if trouble != self._trouble:
                 logger.warning("projecting: %s", failure, exc_info=None if is_expected(failure) else failure)
             self._trouble = trouble
-            return False
+            return failure
         self._trouble = None
-        return True
+        return None

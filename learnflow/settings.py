@@ -60,7 +60,7 @@ class DaprSettings(BaseSettings):
         http_port: of its HTTP API.
         grpc_port: of its gRPC API.
         http_endpoint: base URL of its HTTP API; goes before host and port.
-        grpc_endpoint: host and port of its gRPC API; goes before host and port.
+        grpc_endpoint: host and port of its gRPC API, without a scheme; goes before host and port.
         api_token: what it wants to be shown.
     """
 
@@ -70,7 +70,7 @@ class DaprSettings(BaseSettings):
     http_port: Annotated[int, Field(ge=1, le=65535)] = 3500
     grpc_port: Annotated[int, Field(ge=1, le=65535)] = 50001
     http_endpoint: str = ""
-    grpc_endpoint: str = ""
+    grpc_endpoint: Annotated[str, Field(pattern=r"^([^/:]+:\d+)?$")] = ""
     api_token: str = ""
 
 

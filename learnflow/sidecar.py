@@ -1,5 +1,6 @@
 """The ports of a sidecar, bundled, and the adapters that can stand behind them."""
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from sidecar.log_reader import LogReader
 from sidecar.secrets import SecretStore
 from sidecar.state_reader import StateReader
 from sidecar.state_writer import StateWriter
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,8 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Sidecar]:
 @asynccontextmanager
 async def open_dapr(settings: Settings) -> AsyncIterator[Sidecar]:
     """Open the Dapr adapter, and close it again. It waits for nothing: a sidecar that is away shows in the calls."""
+    if not AppSettings().api_token:
+        logger.warning("APP_API_TOKEN is not set: whoever reaches this app's port can act as its sidecar")
     dapr = DaprSidecar(dapr_config(settings, DaprSettings(), AppSettings()))
 
     async def properties() -> Mapping[str, str]:

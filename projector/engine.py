@@ -93,6 +93,10 @@ class Engine:
         self._troubles.pop(partition, None)
         return Verdict.SETTLED
 
+    def forget_trouble(self, partition: int) -> None:
+        """Take note that a partition goes on, by whomever: what kept it from going on here is no trouble any more."""
+        self._troubles.pop(partition, None)
+
     async def catch_up(self, partition: int) -> None:
         """Account for everything that the log holds of a partition now, also what delivery will not bring again.
 

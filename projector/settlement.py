@@ -127,7 +127,8 @@ class Settlement:
         items = [decoder.item(record) for record in piece.records]
         wanted = needed_keys(workspace, self.generation, piece.partition, items)
         try:
-            stored = await self._reader.read({keys.CONTROL, *wanted})
+            # Whatever the folds take for absent they write, by first-write, which fails if it was there.
+            stored = await self._reader.read({keys.CONTROL, *wanted}, confirm_absence=False)
         except MessageTooLarge:
             raise PieceTooLarge(piece.records) from None
         control, etag = _control(stored)
@@ -140,7 +141,7 @@ class Settlement:
 
     async def _load_more(self, workspace: Workspace, control_etag: str, wanted: set[str]) -> None:
         """Read what documents told to be needed. The partition's etag vouches that nobody wrote in between."""
-        stored = await self._reader.read({keys.CONTROL, *wanted})
+        stored = await self._reader.read({keys.CONTROL, *wanted}, confirm_absence=False)
         control, etag = _control(stored)
         if etag != control_etag:
             self.generation = control.active

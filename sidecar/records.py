@@ -9,7 +9,7 @@ class NewRecord:
 
     Attributes:
         key: records of one key are in one partition, in the order of their appends; ASCII.
-        value: the exact bytes that the log will hold.
+        value: the exact bytes that the log will hold, one at least: Dapr hands over an empty value as none at all.
     """
 
     key: str

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ class Infrastructure:
         placement: Dapr's service for actors.
         kafka: the broker.
         postgres: the database.
+        app_token: what sidecars show to their apps.
     """
 
     placement: Placement
@@ -55,6 +57,7 @@ class Infrastructure:
             InstallFailed: one could not be installed.
         """
         self.tools = tools or provide()
+        self.app_token = secrets.token_urlsafe(24)
         self._temporary = data is None
         self.data = _temporary_folder() if data is None else data.absolute()
         self.logs = self.data / "logs" if logs is None else logs.absolute()
@@ -124,6 +127,7 @@ class Infrastructure:
                 "LEARNFLOW_KAFKA_BROKERS": self.brokers,
                 "LEARNFLOW_SECRETS_FILE": str(self.secrets_file),
                 "LEARNFLOW_NAMES_FILE": str(self.names_file),
+                "APP_API_TOKEN": self.app_token,
             },
         )
         sidecar = Daprd(options, around, self._guardian)
@@ -141,14 +145,14 @@ class Infrastructure:
         concurrently([process.stop for process in self._dependants if process.running])
 
     def _write_secrets(self) -> None:
-        secrets = {
+        content = {
             "postgres": {"connectionString": self.postgres_dsn},
             "kafka": {"security.protocol": "plaintext"},
         }
         unfinished = self.secrets_file.with_suffix(".unfinished")
         unfinished.unlink(missing_ok=True)
         unfinished.touch(mode=0o600)
-        unfinished.write_text(json.dumps(secrets), encoding="utf-8")
+        unfinished.write_text(json.dumps(content), encoding="utf-8")
         unfinished.rename(self.secrets_file)
 
 

@@ -161,7 +161,12 @@ class Stack:
         concurrently([replica.stop for replica in self.replicas])
 
     def _variables(self, service: str, port: int) -> dict[str, str]:
-        common = {"LEARNFLOW_SIDECAR": "dapr", "LEARNFLOW_HOST": HOST, "LEARNFLOW_PORT": str(port)}
+        common = {
+            "LEARNFLOW_SIDECAR": "dapr",
+            "LEARNFLOW_HOST": HOST,
+            "LEARNFLOW_PORT": str(port),
+            "APP_API_TOKEN": self.infrastructure.app_token,
+        }
         if service != PROJECTOR:
             return common
         return {

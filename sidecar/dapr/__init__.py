@@ -48,9 +48,10 @@ class DaprSidecar:
         return self.delivery.routes
 
     async def trouble(self) -> str | None:
-        """What is amiss with the sidecar itself: that it is away, or lacks a component; `None` for nothing.
+        """What is amiss with the sidecar itself; `None` for nothing.
 
-        Nothing is said about what stands behind the components: the sidecar does not know.
+        That is: it is away, or lacks a component, or the subscription where batches are taken. Nothing is
+        said about what stands behind the components: the sidecar does not know.
         """
         try:
             answer: GetMetadataResponse = await self._client.call(
@@ -58,11 +59,15 @@ class DaprSidecar:
             )
         except DaprCallFailed as failure:
             if failure.code is grpc.StatusCode.UNAVAILABLE:
-                return f"nothing answers on {self._config.grpc_endpoint}"
+                return "nothing answers where DAPR_GRPC_PORT or DAPR_GRPC_ENDPOINT says that it is"
             return failure.detail
         loaded = {component.name for component in answer.registered_components}
         missing = [name for name in (self._config.pubsub, self._config.state_store) if name not in loaded]
-        return f"it has no component {', '.join(missing)}" if missing else None
+        if missing:
+            return f"it has no component {', '.join(missing)}"
+        if self.delivery.started and self._config.topic not in {one.topic for one in answer.subscriptions}:
+            return f"it has not subscribed to {self._config.topic} (do app and sidecar have the same APP_API_TOKEN?)"
+        return None
 
     async def close(self) -> None:
         """Close what was opened; calls under way fail."""

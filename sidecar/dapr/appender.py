@@ -6,6 +6,7 @@ from typing import Final
 import grpc
 from dapr.proto.runtime.v1.pubsub_pb2 import BulkPublishRequest, BulkPublishRequestEntry, BulkPublishResponse
 
+from sidecar.checks import check_records
 from sidecar.dapr.client import DaprCallFailed, DaprClient
 from sidecar.dapr.config import DaprConfig
 from sidecar.errors import AppendRefused, AppendUnconfirmed, MessageTooLarge
@@ -33,6 +34,7 @@ class DaprAppender:
 
     async def append(self, records: Sequence[NewRecord], *, timeout_seconds: float) -> None:
         """See `EventAppender`. The sidecar does not tell which records of a failed append are in the log."""
+        check_records(records)
         for record in records:
             if len(record.value) > self._config.max_record_bytes:
                 raise MessageTooLarge(

@@ -4,6 +4,8 @@ The SDK's client classes are left aside: their constructors block until the side
 and their transaction can't say "first write". The stubs generated into the SDK have neither fault.
 """
 
+import logging
+import re
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, TypeVar
 
@@ -20,16 +22,26 @@ RECONNECT_MS: Final = 1000
 Answer = TypeVar("Answer")
 
 
+logger = logging.getLogger(__name__)
+
+_IN_WORDS: Final = {
+    grpc.StatusCode.UNAVAILABLE: "the sidecar can't be reached",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "no answer in time",
+}
+
+
 class DaprCallFailed(SidecarUnavailable):
     """A call of the sidecar's API did not succeed, and what it asked for may or may not have been done.
 
     Attributes:
         code: as gRPC has it.
+        said: what the sidecar said. It may name hosts, users and databases, so it is for the log and not for clients.
     """
 
-    def __init__(self, what: str, code: grpc.StatusCode, detail: str) -> None:
-        super().__init__(what, f"{code.name}: {detail}" if detail else code.name)
+    def __init__(self, what: str, code: grpc.StatusCode, said: str) -> None:
+        super().__init__(what, _IN_WORDS.get(code, f"the sidecar answers {code.name}"))
         self.code = code
+        self.said = said
 
 
 class DaprClient:
@@ -51,10 +63,17 @@ class DaprClient:
         self._channel = aio.insecure_channel(config.grpc_endpoint, options=options)
         self._metadata = (("dapr-api-token", config.api_token),) if config.api_token else ()
         self._max_message_bytes = config.max_message_bytes
+        self._told: dict[str, str] = {}
         self.stub = dapr_pb2_grpc.DaprStub(self._channel)  # type: ignore[no-untyped-call] # generated without types
 
     async def call(
-        self, method: Callable[..., Awaitable[Answer]], request: "SizedMessage", *, what: str, seconds: float
+        self,
+        method: Callable[..., Awaitable[Answer]],
+        request: "SizedMessage",
+        *,
+        what: str,
+        seconds: float,
+        expected: re.Pattern[str] | None = None,
     ) -> Answer:
         """Call a method of the stub.
 
@@ -63,6 +82,7 @@ class DaprClient:
             request: the message that it takes.
             what: for people: what is asked, "log", "state store", ...
             seconds: until it is given up, greater than 0.
+            expected: what a failure may say that is no trouble; any other is logged, once an outage.
 
         Raises:
             MessageTooLarge: request or answer exceed what is carried; a request was not carried out.
@@ -72,12 +92,22 @@ class DaprClient:
         if size > self._max_message_bytes:
             raise MessageTooLarge(f"{size} bytes for the {what}, and a message carries {self._max_message_bytes}")
         try:
-            return await method(request, timeout=seconds, metadata=self._metadata)
+            answer = await method(request, timeout=seconds, metadata=self._metadata)
         except aio.AioRpcError as error:
-            detail = error.details() or ""
-            if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in detail:
-                raise MessageTooLarge(f"{what}: {detail}") from error
-            raise DaprCallFailed(what, error.code(), detail) from error
+            said = error.details() or ""
+            if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in said:
+                raise MessageTooLarge(f"{what}: {said}") from error
+            if expected is None or not expected.search(said):
+                self._tell(what, f"{error.code().name}: {said}")
+            raise DaprCallFailed(what, error.code(), said) from error
+        self._told.pop(what, None)
+        return answer
+
+    def _tell(self, what: str, said: str) -> None:
+        """Write to the log what the sidecar said, unless it said just that the last time."""
+        if self._told.get(what) != said:
+            self._told[what] = said
+            logger.warning("%s: the sidecar answers %s", what, said)
 
     async def close(self) -> None:
         """Close the channel; calls under way fail."""

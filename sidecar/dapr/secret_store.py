@@ -22,14 +22,18 @@ class DaprSecrets:
         self._config = config
 
     async def secret(self, name: str) -> Mapping[str, str]:
-        """See `SecretStore`. A secret that this app may not read counts as unavailable, with what the sidecar says."""
+        """See `SecretStore`. A secret that this app may not read counts as unavailable; the log says more."""
         request = GetSecretRequest(store_name=self._config.secret_store, key=name)
         try:
             answer: GetSecretResponse = await self._client.call(
-                self._client.stub.GetSecret, request, what="secret store", seconds=self._config.read_seconds
+                self._client.stub.GetSecret,
+                request,
+                what="secret store",
+                seconds=self._config.read_seconds,
+                expected=_NOT_FOUND,
             )
         except DaprCallFailed as failure:
-            if _NOT_FOUND.search(failure.detail):
+            if _NOT_FOUND.search(failure.said):
                 raise SecretNotFound(name) from failure
             raise
         return dict(answer.data)

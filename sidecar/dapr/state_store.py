@@ -1,5 +1,6 @@
 """Documents in Dapr's state store, by bulk reads and guarded transactions."""
 
+import asyncio
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
@@ -10,12 +11,14 @@ from dapr.proto.runtime.v1.state_pb2 import (
     ExecuteStateTransactionRequest,
     GetBulkStateRequest,
     GetBulkStateResponse,
+    GetStateRequest,
+    GetStateResponse,
     TransactionalStateOperation,
 )
 
+from sidecar.checks import check_operations
 from sidecar.dapr.client import DaprCallFailed, DaprClient
 from sidecar.dapr.config import DaprConfig
-from sidecar.documents import check_operations
 from sidecar.errors import SidecarUnavailable, StateConflict
 from sidecar.records import Delete, Put, StoredDocument
 
@@ -23,6 +26,7 @@ _WHAT: Final = "state store"
 # The sidecar reports a conflict within a transaction as INTERNAL; only its words tell. The last two are Postgres giving
 # up a transaction that waited in a circle with another (SQLSTATE 40P01, 40001): nothing of it was written either.
 _CONFLICT: Final = re.compile(r"possible etag mismatch|no item was updated|\(SQLSTATE (40P01|40001)\)")
+_READ_ATTEMPTS: Final = 5
 _FIRST_WRITE: Final = StateOptions(concurrency=StateOptions.StateConcurrency.CONCURRENCY_FIRST_WRITE)
 
 
@@ -33,8 +37,30 @@ class DaprStateStore:
         self._client = client
         self._config = config
 
-    async def read(self, keys: Collection[str]) -> Mapping[str, StoredDocument]:
-        """See `StateReader`. The component reads all keys with one statement, which is what makes them one snapshot."""
+    async def read(self, keys: Collection[str], *, confirm_absence: bool = True) -> Mapping[str, StoredDocument]:
+        """See `StateReader`. The component reads all keys with one statement, which is what makes them one snapshot.
+
+        It says the same of a key that has no document and of one that it was about to answer when it lost its
+        connection to Postgres (components-contrib 1.18 does not ask how its loop over the rows has ended). A single
+        read tells the two apart, so absence is confirmed by one for each key, unless the caller does without.
+        """
+        for _ in range(_READ_ATTEMPTS):
+            documents = await self._read_once(keys)
+            absent = [key for key in dict.fromkeys(keys) if key not in documents] if confirm_absence else []
+            if not any(await asyncio.gather(*(self._exists(key) for key in absent))):
+                return documents
+        raise SidecarUnavailable(_WHAT, "documents came and went while they were read")
+
+    async def _exists(self, key: str) -> bool:
+        answer: GetStateResponse = await self._client.call(
+            self._client.stub.GetState,
+            GetStateRequest(store_name=self._config.state_store, key=key),
+            what=_WHAT,
+            seconds=self._config.read_seconds,
+        )
+        return bool(answer.etag)
+
+    async def _read_once(self, keys: Collection[str]) -> dict[str, StoredDocument]:
         if not keys:
             return {}
         answer: GetBulkStateResponse = await self._client.call(
@@ -46,7 +72,7 @@ class DaprStateStore:
         documents: dict[str, StoredDocument] = {}
         for item in answer.items:
             if item.error:
-                raise SidecarUnavailable(_WHAT, f"{item.key}: {item.error}")
+                raise SidecarUnavailable(_WHAT, "a document could not be read")
             if item.etag:  # what there is not comes back as a key alone
                 documents[item.key] = StoredDocument(item.data, item.etag)
         return documents
@@ -61,11 +87,15 @@ class DaprStateStore:
         )
         try:
             await self._client.call(
-                self._client.stub.ExecuteStateTransaction, request, what=_WHAT, seconds=self._config.write_seconds
+                self._client.stub.ExecuteStateTransaction,
+                request,
+                what=_WHAT,
+                seconds=self._config.write_seconds,
+                expected=_CONFLICT,
             )
         except DaprCallFailed as failure:
-            if failure.code is grpc.StatusCode.ABORTED or _CONFLICT.search(failure.detail):
-                raise StateConflict(failure.detail) from failure
+            if failure.code is grpc.StatusCode.ABORTED or _CONFLICT.search(failure.said):
+                raise StateConflict(failure.said) from failure
             raise
 
 

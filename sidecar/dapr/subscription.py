@@ -74,6 +74,11 @@ class DaprDelivery:
         self._idle.set()
 
     @property
+    def started(self) -> bool:
+        """Whether batches are taken."""
+        return self._handler is not None
+
+    @property
     def routes(self) -> Sequence[Route]:
         """What the app must serve for its sidecar: what to subscribe to, and where batches come in."""
         return [
@@ -126,16 +131,16 @@ class DaprDelivery:
         entries = iter(batch.entries)
         for partition, group in groupby(records, lambda record: record.partition):
             part = list(group)
-            verdict = await self._handle(partition, part)
+            verdict = await self._handle(partition, part, request)
             status: Literal["SUCCESS", "RETRY"] = "SUCCESS" if verdict is Verdict.SETTLED else "RETRY"
             statuses += [_Status(next(entries).entry_id, status) for _ in part]
         return Response(_encoder.encode(_Statuses(statuses)), media_type="application/json")
 
-    async def _handle(self, partition: int, records: Sequence[LogRecord]) -> Verdict:
+    async def _handle(self, partition: int, records: Sequence[LogRecord], request: Request) -> Verdict:
         # A sidecar that lost patience, or was replaced, may bring a batch again that is still worked on.
         async with self._turns[partition]:
             handler = self._handler
-            if handler is None:
+            if handler is None or await request.is_disconnected():
                 return Verdict.RETRY
             mark = object()
             self._running.add(mark)
@@ -151,6 +156,10 @@ class DaprDelivery:
                     self._idle.set()
 
     def _is_sidecar(self, request: Request) -> bool:
+        # Another app's service invocation comes through our own sidecar, token and all; only this header tells, which
+        # the sidecar sets on every invocation and on no delivery.
+        if "dapr-caller-app-id" in request.headers:
+            return False
         expected = self._config.app_token
         shown = request.headers.get("dapr-api-token", "")
         return not expected or hmac.compare_digest(shown.encode(), expected.encode())

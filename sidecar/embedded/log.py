@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from sidecar.checks import check_records
 from sidecar.embedded.database import Database
 from sidecar.embedded.errors import DatabaseDamaged
 from sidecar.embedded.partitioner import partition_of
@@ -52,6 +53,7 @@ class EmbeddedLog:
 
     async def append(self, records: Sequence[NewRecord], *, timeout_seconds: float) -> None:
         """See `EventAppender`; one call appends all or none. A key that is not ASCII is a `ValueError`."""
+        check_records(records)
         placed: list[tuple[int, str | None, bytes]] = []
         size = 0
         for record in records:

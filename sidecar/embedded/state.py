@@ -5,7 +5,7 @@ import secrets
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
-from sidecar.documents import check_operations
+from sidecar.checks import check_operations
 from sidecar.embedded.database import Database
 from sidecar.embedded.errors import DatabaseDamaged
 from sidecar.embedded.readers import Readers
@@ -43,7 +43,12 @@ class EmbeddedState:
         self._readers = readers
         self._max_message_bytes = max_message_bytes
 
-    async def read(self, keys: Collection[str]) -> Mapping[str, StoredDocument]:
+    async def read(
+        self,
+        keys: Collection[str],
+        *,
+        confirm_absence: bool = True,  # noqa: ARG002 - absence is certain here
+    ) -> Mapping[str, StoredDocument]:
         """See `StateReader`."""
         if not keys:
             return {}

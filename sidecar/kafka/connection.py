@@ -57,6 +57,7 @@ class Connection:
     def __init__(self, config: KafkaConfig) -> None:
         self.config = config
         self._admin: AdminClient | None = None
+        self._opening = asyncio.Lock()
         self._properties: dict[str, Any] | None = None
 
     async def admin(self) -> AdminClient:
@@ -65,13 +66,14 @@ class Connection:
         Raises:
             SidecarError: the properties can't be had, or are not valid.
         """
-        if self._admin is None:
-            properties = await self._all()
-            try:
-                self._admin = AdminClient(properties, logger=_librdkafka)
-            except KafkaException as error:
-                raise failure_of(error.args[0], self.config.topic) from error
-        return self._admin
+        async with self._opening:
+            if self._admin is None:
+                properties = await self._all()
+                try:
+                    self._admin = AdminClient(properties, logger=_librdkafka)
+                except KafkaException as error:
+                    raise failure_of(error.args[0], self.config.topic) from error
+            return self._admin
 
     async def new_consumer(self) -> Consumer:
         """A consumer that belongs to no group, commits nothing, and sees everything that Dapr's consumer sees.

@@ -147,7 +147,9 @@ def _collect(consumer: Consumer, topic: str, position: int, until: int, limits: 
         for message in messages:
             error = message.error()
             if error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public constant
-                # The end is known to be no nearer than `until`: what is left before it are markers, not records.
+                if (message.offset() or 0) < until:
+                    continue  # told by a broker that has only just begun to lead, and does not have all of it yet
+                # What is left before it are markers, not records.
                 return LogSlice(tuple(records), until)
             if error is not None:
                 raise KafkaException(error)

@@ -15,6 +15,8 @@ REQUIRED: Final = {
     "retention.ms": "-1",
     "retention.bytes": "-1",
     "cleanup.policy": "delete",
+    # A broker that lacks records which were confirmed must not come to lead.
+    "unclean.leader.election.enable": "false",
     # When the log took a record is for the log to say; a producer's clock may be wrong.
     "message.timestamp.type": "LogAppendTime",
 }

@@ -74,6 +74,7 @@ class DaprHarness:
             grpc_endpoint=f"127.0.0.1:{daprd.grpc_port}",
             http_endpoint=daprd.url,
             topic=self._topic,
+            app_token=self._infrastructure.app_token,
             max_message_bytes=self.max_message_bytes,
             max_record_bytes=self.max_message_bytes,
             batch_records=20,

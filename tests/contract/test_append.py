@@ -12,7 +12,6 @@ from tests.contract.collector import read_since
 from tests.contract.harness import Harness, Ports
 
 VALUES = {
-    "empty": b"",
     "JSON": b'{"a": 1}',
     "not JSON": b"{{{",
     "every byte": bytes(range(256)),
@@ -72,6 +71,12 @@ class TestAppend:
         await harness.crash()
         await harness.reopen()
         assert [record.value for record in await read_since(harness.ports.log_reader, before)] == [b"kept"]
+
+    async def test_an_empty_record_is_refused(self, ports: Ports, name: Callable[[str], str]) -> None:
+        before = await ports.log_reader.bounds()
+        with pytest.raises(ValueError, match="empty"):
+            await ports.appender.append([NewRecord(name("a"), b"1"), NewRecord(name("b"), b"")], timeout_seconds=10)
+        assert await ports.log_reader.bounds() == before
 
     async def test_one_too_large(self, harness: Harness, name: Callable[[str], str]) -> None:
         before = await harness.ports.log_reader.bounds()

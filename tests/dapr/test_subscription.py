@@ -201,3 +201,13 @@ async def test_where_a_token_is_set_only_the_sidecar_is_heard(shown: str | None,
 
 async def _settle(_: Sequence[LogRecord]) -> Verdict:
     return Verdict.SETTLED
+
+
+@pytest.mark.parametrize("token", ["", "s3cret"])
+async def test_another_app_that_invokes_the_route_is_not_the_sidecar(token: str) -> None:
+    delivery = DaprDelivery(DaprConfig(app_token=token))
+    await delivery.start(_settle)
+    headers = {"dapr-api-token": token, "dapr-caller-app-id": "course-agent"}
+    async with sidecar_of(delivery) as sidecar:
+        assert (await sidecar.post(PATH, json=batch(entry(1)), headers=headers)).status_code == 401
+        assert (await sidecar.get("/dapr/subscribe", headers=headers)).status_code == 401

@@ -66,7 +66,12 @@ class BrokenReader:
     def __init__(self, failure: Exception) -> None:
         self._failure = failure
 
-    async def read(self, keys: Collection[str]) -> Mapping[str, StoredDocument]:  # noqa: ARG002 - fails for all
+    async def read(
+        self,
+        keys: Collection[str],  # noqa: ARG002 - fails for all
+        *,
+        confirm_absence: bool = True,  # noqa: ARG002 - fails anyway
+    ) -> Mapping[str, StoredDocument]:
         raise self._failure
 
 
@@ -81,15 +86,20 @@ class CallingReader:
         self._state = state
         self.before = before
 
-    async def read(self, keys: Collection[str]) -> Mapping[str, StoredDocument]:
+    async def read(self, keys: Collection[str], *, confirm_absence: bool = True) -> Mapping[str, StoredDocument]:
         await self.before(keys)
-        return await self._state.read(keys)
+        return await self._state.read(keys, confirm_absence=confirm_absence)
 
 
 class GarbledReader:
     """A state store whose documents hold something else."""
 
-    async def read(self, keys: Collection[str]) -> Mapping[str, StoredDocument]:
+    async def read(
+        self,
+        keys: Collection[str],
+        *,
+        confirm_absence: bool = True,  # noqa: ARG002 - all are there
+    ) -> Mapping[str, StoredDocument]:
         return {key: StoredDocument(b'{"active": "one"}', "1") for key in keys}
 
 

@@ -101,7 +101,7 @@ async def test_deliveries_of_one_partition_that_overlap_take_turns(world: World)
 
 
 async def test_the_trouble_that_is_shown_names_no_file(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def damaged(_: object) -> dict[str, StoredDocument]:
+    async def damaged(_: object, **_options: object) -> dict[str, StoredDocument]:
         raise StorageDamaged("/somewhere/secret.db is damaged")
 
     await world.engine.establish()

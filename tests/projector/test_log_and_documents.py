@@ -225,7 +225,7 @@ async def test_a_switch_between_two_reads_of_an_attempt_is_followed(world: World
     world.log.append(0, value_of(request), "ada")
     first = world.state.read
 
-    async def switch_after(wanted: Collection[str]) -> Mapping[str, StoredDocument]:
+    async def switch_after(wanted: Collection[str], **_options: object) -> Mapping[str, StoredDocument]:
         found = await first(wanted)
         vars(world.state).pop("read", None)
         switch(world)

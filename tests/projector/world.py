@@ -84,7 +84,12 @@ class MemoryState:
     transactions: int = 0
     conflicts: int = 0
 
-    async def read(self, keys: Collection[str]) -> Mapping[str, StoredDocument]:
+    async def read(
+        self,
+        keys: Collection[str],
+        *,
+        confirm_absence: bool = True,  # noqa: ARG002 - absence is certain here
+    ) -> Mapping[str, StoredDocument]:
         await asyncio.sleep(0)
         fault = self.read_faults.pop(0) if self.read_faults else None
         if fault == "unavailable":

@@ -1,11 +1,22 @@
-"""What every state store adapter checks of a transaction before it begins."""
+"""What every adapter checks before it begins."""
 
 from collections.abc import Sequence
 from typing import Final
 
-from sidecar.records import Delete, Put
+from sidecar.records import Delete, NewRecord, Put
 
 MAX_KEY_CHARACTERS: Final = 1000
+
+
+def check_records(records: Sequence[NewRecord]) -> None:
+    """Check that the records are ones that the port allows.
+
+    Raises:
+        ValueError: one has an empty value.
+    """
+    for record in records:
+        if not record.value:
+            raise ValueError(f"the record of {record.key!r} is empty")
 
 
 def check_operations(operations: Sequence[Put | Delete]) -> None:
