@@ -21,6 +21,7 @@ from deploy.stack.watch import Watch
 USUAL_PORTS: Final = {COURSE_AGENT: 8001, USER_PROGRESS: 8002}
 LOOK_SECONDS: Final = 0.3
 INTERRUPTED: Final = 130
+LARGEST_PORT: Final = 65_535
 
 
 def main() -> int:
@@ -97,8 +98,15 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--logs", type=Path, metavar="DIR", help="keep the log files here; else they are with the data")
     for service, usual in USUAL_PORTS.items():
-        parser.add_argument(f"--{service}-port", type=int, metavar="PORT", help=f"else {usual} if it is free")
+        parser.add_argument(f"--{service}-port", type=_port, metavar="PORT", help=f"else {usual} if it is free")
     return parser.parse_args()
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 1 <= port <= LARGEST_PORT:
+        raise argparse.ArgumentTypeError(f"{port} is not from 1 to {LARGEST_PORT}")
+    return port
 
 
 if __name__ == "__main__":

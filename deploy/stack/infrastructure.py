@@ -74,8 +74,11 @@ class Infrastructure:
         with ExitStack() as life:
             if self._temporary:
                 life.callback(shutil.rmtree, self.data, ignore_errors=True)
-            self.data.mkdir(parents=True, exist_ok=True)
-            self.logs.mkdir(parents=True, exist_ok=True)
+            for folder in (self.data, self.logs):
+                try:
+                    folder.mkdir(parents=True, exist_ok=True)
+                except OSError as error:
+                    raise DataUnusable(f"{folder} can't be made: {error.strerror}") from error
             life.enter_context(_alone(self.data))
             self._guardian = life.enter_context(Guardian())
             if self._temporary:
