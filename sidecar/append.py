@@ -18,7 +18,7 @@ class EventAppender(Protocol):
         Raises:
             AppendRefused: the log has none of them.
             AppendUnconfirmed: it may have some, also when `timeout_seconds` ran out.
-            ValueError: a record is empty; the log has none of them.
+            ValueError: a record is empty, or its key is not ASCII; the log has none of them.
             MessageTooLarge: a record, or all of them together, is more than the log takes; it has none of them.
         """
         ...

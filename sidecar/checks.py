@@ -12,9 +12,11 @@ def check_records(records: Sequence[NewRecord]) -> None:
     """Check that the records are ones that the port allows.
 
     Raises:
-        ValueError: one has an empty value.
+        ValueError: one has an empty value, or a key that is not ASCII.
     """
     for record in records:
+        if not record.key.isascii():
+            raise ValueError(f"the key {record.key!r} is not ASCII")
         if not record.value:
             raise ValueError(f"the record of {record.key!r} is empty")
 

@@ -52,13 +52,11 @@ class EmbeddedLog:
         self._listeners: set[Callable[[], None]] = set()
 
     async def append(self, records: Sequence[NewRecord], *, timeout_seconds: float) -> None:
-        """See `EventAppender`; one call appends all or none. A key that is not ASCII is a `ValueError`."""
+        """See `EventAppender`; one call appends all or none."""
         check_records(records)
         placed: list[tuple[int, str | None, bytes]] = []
         size = 0
         for record in records:
-            if not record.key.isascii():
-                raise ValueError(f"the key {record.key!r} is not ASCII")
             placed.append((partition_of(record.key, self._database.partitions), record.key, bytes(record.value)))
             size += len(record.key) + len(record.value) + RECORD_OVERHEAD_BYTES
         if size > self._max_message_bytes:

@@ -78,6 +78,12 @@ class TestAppend:
             await ports.appender.append([NewRecord(name("a"), b"1"), NewRecord(name("b"), b"")], timeout_seconds=10)
         assert await ports.log_reader.bounds() == before
 
+    async def test_a_key_that_is_not_ascii_is_refused(self, ports: Ports, name: Callable[[str], str]) -> None:
+        before = await ports.log_reader.bounds()
+        with pytest.raises(ValueError, match="not ASCII"):
+            await ports.appender.append([NewRecord(name("a"), b"1"), NewRecord(name("ä"), b"1")], timeout_seconds=10)
+        assert await ports.log_reader.bounds() == before
+
     async def test_one_too_large(self, harness: Harness, name: Callable[[str], str]) -> None:
         before = await harness.ports.log_reader.bounds()
         records = [NewRecord(name("a"), b"small"), NewRecord(name("b"), b"x" * (harness.max_message_bytes + 1))]

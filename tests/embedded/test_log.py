@@ -49,12 +49,6 @@ async def test_time_does_not_go_back(sidecar: EmbeddedSidecar, monkeypatch: pyte
     assert moments[2] >= moments[1] + 3_590_000
 
 
-async def test_a_key_that_is_not_ascii(sidecar: EmbeddedSidecar) -> None:
-    with pytest.raises(ValueError, match="not ASCII"):
-        await sidecar.appender.append([NewRecord("a", b""), NewRecord("ä", b"")], timeout_seconds=5)
-    assert await values(sidecar) == []
-
-
 async def test_a_foreign_key_of_any_text(sidecar: EmbeddedSidecar) -> None:
     keys = [None, "", "ä\n\"'\\", "\U0001f9e0"]
     for key in keys:
