@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections import Counter
 from typing import Any, Final
 
@@ -91,7 +92,18 @@ def accounts(infrastructure: Infrastructure) -> dict[int, dict[str, Any]]:
 
 
 def log_ends(infrastructure: Infrastructure) -> dict[int, int]:
-    """By partition the offset that the next record gets."""
+    """By partition the offset that the next record gets; waits for a broker that has only just come back."""
+    end = time.monotonic() + SECONDS
+    while True:
+        try:
+            return _log_ends(infrastructure)
+        except KafkaException as failure:
+            if not failure.args[0].retriable() or time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+
+
+def _log_ends(infrastructure: Infrastructure) -> dict[int, int]:
     admin = AdminClient({"bootstrap.servers": infrastructure.brokers, "log_level": 0})
     partitions = [
         TopicPartition(TOPIC, number) for number in admin.list_topics(TOPIC, SECONDS).topics[TOPIC].partitions
