@@ -228,7 +228,9 @@ class Traffic:
             for count in itertools.count():
                 path, with_key = _KINDS[number % len(_KINDS)]
                 key = f"{self._learners[0]}-{number}-{count}" if with_key else None
-                command = self._invent(chance, path, key)
+                # Readers ask for the first learner, who therefore has to be known before anything is taken away.
+                learner = chance.choice(self._learners) if count else self._learners[0]
+                command = self._invent(chance, path, key, learner)
                 if not self._until_accepted(client, command):
                     return
                 self.accepted.append(command)
@@ -239,8 +241,7 @@ class Traffic:
                 if self._ending.wait(self._pause):
                     return
 
-    def _invent(self, chance: Random, path: str, key: str | None) -> Command:
-        learner = chance.choice(self._learners)
+    def _invent(self, chance: Random, path: str, key: str | None, learner: str) -> Command:
         if path == GENERATE:
             body: dict[str, Any] = {"topic": f"Topic {chance.randrange(50)}", "duration_minutes": 20}
             return Command(path, learner, {"learner_id": learner, **body}, key)
