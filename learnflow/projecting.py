@@ -116,10 +116,11 @@ class Projection:
         checkpoint = await self._engine.checkpoint(partition)
         before = looks.checkpoints.get(partition)
         looks.checkpoints[partition] = checkpoint
-        if checkpoint + 1 >= bounds.end or before is None or checkpoint > before:
-            looks.left_behind[partition] = 0
-            if checkpoint + 1 >= bounds.end or before is not None:
-                self._engine.forget_trouble(partition)
+        if checkpoint + 1 >= bounds.end or (before is not None and checkpoint > before):
+            looks.left_behind.pop(partition, None)
+            self._engine.forget_trouble(partition)
+            return
+        if before is None:
             return
         logger.warning("partition %s has stood still at offset %s; catching up", partition, checkpoint)
         looks.left_behind[partition] = looks.left_behind.get(partition, 0) + 1

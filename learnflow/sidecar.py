@@ -88,7 +88,7 @@ async def open_dapr(settings: Settings) -> AsyncIterator[Sidecar]:
             state_writer=dapr.state,
             secrets=dapr.secrets,
             invoker=dapr.invoker,
-            subscription_routes=dapr.subscription_routes,
+            subscription_routes=dapr.delivery.routes,
             checks={"sidecar": dapr.trouble},
         )
     finally:

@@ -3,11 +3,8 @@
 The log itself can't be read through Dapr; `sidecar.kafka` does that.
 """
 
-from collections.abc import Sequence
-
 import grpc
 from dapr.proto.runtime.v1.metadata_pb2 import GetMetadataRequest, GetMetadataResponse
-from starlette.routing import BaseRoute
 
 from sidecar.dapr.appender import DaprAppender
 from sidecar.dapr.client import DaprCallFailed, DaprClient
@@ -41,11 +38,6 @@ class DaprSidecar:
         self.delivery = DaprDelivery(config)
         self.secrets = DaprSecrets(self._client, config)
         self.invoker = DaprInvoker(config)
-
-    @property
-    def subscription_routes(self) -> Sequence[BaseRoute]:
-        """What an app must serve to have the log delivered."""
-        return self.delivery.routes
 
     async def trouble(self) -> str | None:
         """What is amiss with the sidecar itself; `None` for nothing.

@@ -81,7 +81,7 @@ class DaprHarness:
             batch_wait_ms=10,
         )
         dapr = DaprSidecar(config)
-        self._app = _AppServer(Starlette(routes=[_HEALTHZ, *dapr.subscription_routes]), app_port)
+        self._app = _AppServer(Starlette(routes=[_HEALTHZ, *dapr.delivery.routes]), app_port)
         self._daprd, self._dapr, self._log_reader = daprd, dapr, KafkaLogReader(kafka)
         await self._app.start()
         await asyncio.to_thread(daprd.start)

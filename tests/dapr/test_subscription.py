@@ -2,7 +2,8 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -211,3 +212,28 @@ async def test_another_app_that_invokes_the_route_is_not_the_sidecar(token: str)
     async with sidecar_of(delivery) as sidecar:
         assert (await sidecar.post(PATH, json=batch(entry(1)), headers=headers)).status_code == 401
         assert (await sidecar.get("/dapr/subscribe", headers=headers)).status_code == 401
+
+
+async def test_nobody_works_for_a_sidecar_that_has_gone() -> None:
+    batches: list[Sequence[LogRecord]] = []
+
+    async def note(records: Sequence[LogRecord]) -> Verdict:
+        batches.append(records)
+        return Verdict.SETTLED
+
+    delivery = DaprDelivery(DaprConfig())
+    await delivery.start(note)
+    messages: list[dict[str, Any]] = [
+        {"type": "http.request", "body": json.dumps(batch(entry(1))).encode(), "more_body": False},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0) if len(messages) > 1 else messages[0]
+
+    async def send(_: MutableMapping[str, Any]) -> None:
+        """Nobody listens."""
+
+    scope = {"type": "http", "method": "POST", "path": PATH, "headers": [], "query_string": b""}
+    await Starlette(routes=list(delivery.routes))(scope, receive, send)
+    assert not batches

@@ -11,6 +11,7 @@ from learnflow.sidecar import ports_of
 from projector.engine import Engine
 from read_models import codec, keys
 from read_models.documents import LearnerDocument
+from sidecar.delivery import Verdict
 from sidecar.embedded import EmbeddedSidecar
 from sidecar.errors import SidecarUnavailable
 from sidecar.records import Delete
@@ -145,3 +146,62 @@ async def test_settings_that_turn_bad_while_it_folds_are_told_and_it_goes_on(
         await until(told)
         await sidecar.log.append_to(0, "ada", value_of(REPORTS[0]))
         await until(one_counted)
+
+
+async def test_what_another_projector_has_folded_is_no_trouble_any_more(
+    sidecar: EmbeddedSidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def idle(_: object) -> None:
+        """Begin, and leave the partition to others."""
+
+    monkeypatch.setattr(sidecar.delivery, "start", idle)
+    engine = Engine(log=sidecar.log_reader, reader=sidecar.state, writer=sidecar.state)
+    projection = Projection(engine, ports_of(sidecar), watch_seconds=0.02)
+    other = Engine(log=sidecar.log_reader, reader=sidecar.state, writer=sidecar.state)
+
+    async def healthy() -> bool:
+        return await projection.trouble() is None
+
+    async with projection.running():
+        await until(healthy)
+        await sidecar.log.append_to(1, "ada", value_of(REPORTS[0]))
+        with monkeypatch.context() as outage:
+            outage.setattr(sidecar.state, "transact", _refuse)
+            part = await sidecar.log_reader.read(1, 0, 1, max_records=1, max_bytes=1_000_000)
+            assert await engine.handle(part.records) is Verdict.RETRY
+        assert "not now" in str(engine.trouble)
+        await other.establish()
+        assert await other.handle(part.records) is Verdict.SETTLED
+        await until(healthy)
+        assert engine.trouble is None
+
+
+async def _refuse(_: object) -> None:
+    raise SidecarUnavailable("state store", "not now")
+
+
+async def test_what_is_wrong_with_one_partition_leaves_no_other_behind(
+    sidecar: EmbeddedSidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def idle(_: object) -> None:
+        """Begin, and never bring anything."""
+
+    monkeypatch.setattr(sidecar.delivery, "start", idle)
+    engine = Engine(log=sidecar.log_reader, reader=sidecar.state, writer=sidecar.state)
+    catch_up = engine.catch_up
+
+    async def all_but_the_first(partition: int) -> None:
+        if partition == 0:
+            raise SidecarUnavailable("log", "partition 0 is away")
+        await catch_up(partition)
+
+    async def one_counted() -> bool:
+        return await counted(sidecar) == 1
+
+    monkeypatch.setattr(engine, "catch_up", all_but_the_first)
+    projection = Projection(engine, ports_of(sidecar), watch_seconds=0.02)
+    await sidecar.log.append_to(0, "bob", value_of(Report("e-b", "bob", START, "l1", 1, None, 1, ())))
+    await sidecar.log.append_to(1, "ada", value_of(REPORTS[0]))
+    async with projection.running():
+        await until(one_counted)
+        assert "partition 0 is away" in str(await projection.trouble())
