@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from learnflow import contracts, log_commands
 from learnflow.demo import demo
 from learnflow.importing.command import import_history
+from learnflow.operating import settings_from
 from learnflow.services import Service
 from learnflow.serving import CannotListen, configure_logging, serve
 from learnflow.settings import Settings, SidecarKind
@@ -60,15 +60,6 @@ def up(
         serve(list(Service), settings, lambda url: _welcome(url, settings))
     except (CannotListen, SidecarError) as error:
         fail(str(error))
-
-
-def settings_from(given: dict[str, object]) -> Settings:
-    """Settings from the environment, overridden by what was given; ends the program where they are not valid."""
-    try:
-        return Settings.model_validate({**Settings().model_dump(), **given})
-    except ValidationError as invalid:
-        faults = [f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in invalid.errors()]
-        fail(f"settings: {'; '.join(faults)}")
 
 
 def _welcome(url: str, settings: Settings) -> None:

@@ -52,6 +52,15 @@ def open_sidecar(settings: Settings) -> AbstractAsyncContextManager[Sidecar]:
     return open_dapr(settings) if settings.sidecar is SidecarKind.DAPR else open_embedded(settings)
 
 
+def open_tool(settings: Settings) -> AbstractAsyncContextManager[Sidecar]:
+    """Open the ports for a command that works beside the services, and close them again.
+
+    Raises:
+        SidecarError: the embedded adapter's folder can't be used; the message says why.
+    """
+    return open_dapr(settings) if settings.sidecar is SidecarKind.DAPR else open_embedded(settings)
+
+
 @asynccontextmanager
 async def open_embedded(settings: Settings) -> AsyncIterator[Sidecar]:
     """Open the embedded adapter on the data folder, and close it again.

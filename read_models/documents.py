@@ -1,9 +1,9 @@
 """The documents, as the folds write them and the queries read them.
 
-No document holds a clock's time, a batch boundary or a float sum: two generations built differently are equal, byte for
-byte. (Where foreign producers put one learner into two partitions, how the platform's figures are split between these
-partitions depends on which was folded first; their sums do not.) Times ending in `_us` are microseconds, in `_ms`
-milliseconds, since 1970 UTC; fractions are in parts per million.
+No document of a generation holds a clock's time, a batch boundary or a float sum: two generations built differently are
+equal, byte for byte. (Where foreign producers put one learner into two partitions, how the platform's figures are split
+between these partitions depends on which was folded first; their sums do not.) Times ending in `_us` are microseconds,
+in `_ms` milliseconds, since 1970 UTC; fractions are in parts per million.
 """
 
 from typing import Final
@@ -39,18 +39,87 @@ class LogIdentityDocument(Struct, frozen=True):
     partitions: int
 
 
-class ControlDocument(Struct, frozen=True):
+class BuildingDocument(Struct, frozen=True):
+    """The generation that a replay builds, and which replay that is.
+
+    Attributes:
+        generation: that is built.
+        run: names one start or resumption of a replay; whoever finds another here has been replaced.
+        runner: for people: where it runs.
+    """
+
+    generation: int
+    run: str
+    runner: str
+
+
+class ControlDocument(Struct, frozen=True, omit_defaults=True):
     """What all others are read by.
 
     Attributes:
         active: the generation that serves.
         log: which log the generations were folded from.
-        folds: fold version by generation (as text, JSON's keys).
+        folds: fold version by generation (as text, JSON's keys), of all generations that there are.
+        latest: the highest number that a generation was ever given, so that no number is given twice; 0 for the
+            highest in `folds`.
+        building: the generation that a replay builds now, or has not finished.
+        hold: names a request to all engines to wait for a moment, so that a switch gets through; empty for none.
     """
 
     active: int
     log: LogIdentityDocument
     folds: dict[str, str]
+    latest: int = 0
+    building: BuildingDocument | None = None
+    hold: str = ""
+
+
+class RunDocument(Struct, frozen=True):
+    """What a replay last said of itself; by its changing others see that it lives.
+
+    Attributes:
+        run: as `BuildingDocument` has it.
+        beat: counts up while it lives.
+        phase: what it is doing, for people.
+        scanned: positions of the log that it has gone through.
+        positions: how many there are.
+    """
+
+    run: str
+    beat: int
+    phase: str
+    scanned: int
+    positions: int
+
+
+class PruneDocument(Struct, frozen=True):
+    """What is needed to find the documents of a generation whose partitions' documents are gone already.
+
+    Attributes:
+        catalogues: length of the catalogue by partition (as text, JSON's keys).
+        parkings: documents of parked values ever written, by partition.
+    """
+
+    catalogues: dict[str, int]
+    parkings: dict[str, int]
+
+
+class DecisionDocument(Struct, frozen=True):
+    """That a parked value is never to be folded. It outlives the generations, which park it again.
+
+    Attributes:
+        sha256: of the value, in hexadecimal.
+        reason: why, in the words of whoever decided.
+        decided_by: who, as far as is known.
+        decided_at_ms: when, by the clock of the machine where it was decided.
+    """
+
+    partition: int
+    offset: int
+    sha256: str
+    reason: str
+    decided_by: str
+    decided_at_ms: int
 
 
 class Register(Struct, frozen=True, order=True):
@@ -277,6 +346,8 @@ class PartitionDocument(Struct, omit_defaults=True):
         last_activity_us: of the events applied.
         catalogue: length of this partition's catalogue.
         parkings: how many documents of parked values were written.
+        retried: how many of these were folded after all, when somebody asked for it; they count under `applied` or
+            `duplicate` and no more under `parked`.
     """
 
     partition: int
@@ -292,6 +363,7 @@ class PartitionDocument(Struct, omit_defaults=True):
     last_activity_us: int = 0
     catalogue: int = 0
     parkings: int = 0
+    retried: int = 0
 
 
 Document = (
@@ -304,4 +376,7 @@ Document = (
     | CataloguePage
     | ParkedDocument
     | ParkedEventDocument
+    | RunDocument
+    | PruneDocument
+    | DecisionDocument
 )

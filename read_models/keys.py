@@ -4,6 +4,8 @@ import hashlib
 from typing import Final
 
 CONTROL: Final = "control"
+RUN: Final = "replay"
+"""Key of what the replay under way says of itself."""
 BUCKETS: Final = 64
 
 
@@ -55,6 +57,16 @@ def parked(generation: int, number: int, index: int) -> str:
 def parked_event(generation: int, fingerprint: str) -> str:
     """Key of the note that the event of this identity is parked."""
     return f"g{generation}/parked-event/{fingerprint}"
+
+
+def prune(generation: int) -> str:
+    """Key of the note by which a generation that is being thrown away can be found whole."""
+    return f"g{generation}/prune"
+
+
+def decision(number: int, offset: int) -> str:
+    """Key of what was decided about a parked value; of no generation."""
+    return f"decision/{number}/{offset}"
 
 
 def _bucket(text: str) -> int:
