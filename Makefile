@@ -27,10 +27,10 @@ $(shell rm -rf .venv)
 endif
 endif
 
-.PHONY: help run demo stack import test test-long check lint types imports format schemas openapi lock bench bench-stack clean
+.PHONY: help run demo stack import test test-long check lint types imports format schemas openapi lock bench bench-stack bench-replay clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Settings: PORT=$(PORT) DATA_DIR=$(DATA_DIR) FILE=$(FILE) ARGS=... PYTHON=$(PYTHON)"
 
@@ -79,6 +79,9 @@ bench: .venv/.dev ## measure on this machine (see bench/README.md)
 
 bench-stack: .venv/.dev ## the same on Dapr, Kafka and Postgres
 	$(BIN)/python -m bench.stack $(ARGS)
+
+bench-replay: .venv/.dev ## replays of a million events on that stack, and what to compare them with
+	$(BIN)/python -m bench.replay $(ARGS)
 
 clean: ## forget what set-up made (data stays)
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -8,7 +8,7 @@ value), accepts NaN, and raises whatever the parser raises. A test holds what we
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 
 from cloudevents.core.v1.event import CloudEvent
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -17,7 +17,7 @@ from pydantic_core import from_json, to_json
 from events.contracts import CONTRACTS, EventData, LessonRequested
 from events.errors import EventRejected, EventTooLarge, Reason
 from events.identity import ID_PATTERN, fingerprint, lesson_id_for
-from events.times import EPOCH, Moment, to_microseconds
+from events.times import SinceEpoch, to_microseconds
 from events.upcasting import UPCASTERS, UpcasterChain
 
 MAX_EVENT_BYTES: Final = 256 * 1024
@@ -67,7 +67,10 @@ class RecordedEvent:
     data: EventData
 
 
-class _Envelope(BaseModel):
+D = TypeVar("D", EventData, dict[str, Any])
+
+
+class _Envelope(BaseModel, Generic[D]):
     """CloudEvents 1.0.2 in JSON, as far as a fold relies on it; other attributes may be there."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
@@ -77,8 +80,15 @@ class _Envelope(BaseModel):
     source: Annotated[str, Field(min_length=1, max_length=500)]
     type: str
     subject: Annotated[str, Field(pattern=ID_PATTERN)]
-    time: Annotated[Moment, Field(ge=EPOCH)]
-    data: dict[str, Any]
+    time: SinceEpoch
+    data: D
+
+
+_AnyEnvelope = _Envelope[dict[str, Any]]
+_CURRENT: Final[tuple[tuple[bytes, str, type[_Envelope[Any]]], ...]] = tuple(
+    (f'"type":"{contract.cloudevent_type()}"'.encode(), contract.cloudevent_type(), _Envelope[contract])  # type: ignore[valid-type] # a class for each contract
+    for contract in CONTRACTS
+)
 
 
 def encode(metadata: EventMetadata, data: EventData) -> bytes:
@@ -127,8 +137,12 @@ def decode(
     """
     if len(value) > MAX_RECORD_BYTES:
         raise EventRejected(Reason.TOO_LARGE, f"{len(value)} bytes, at most {MAX_RECORD_BYTES} are an event")
+    if contracts is CONTRACTS:
+        event = _decode_current(value)
+        if event is not None:
+            return event
     try:
-        envelope = _Envelope.model_validate_json(value)
+        envelope = _AnyEnvelope.model_validate_json(value)
     except ValidationError as invalid:
         raise _unreadable(value, invalid) from None
     identity = fingerprint(envelope.source, envelope.id)
@@ -148,8 +162,42 @@ def decode(
     )
 
 
+def _decode_current(value: bytes) -> RecordedEvent | None:
+    """The event, if it is a faultless one of a current version, in one pass over the bytes instead of two.
+
+    Nearly all are. Of the others `None` says nothing: what they are, or why they are none, is found out at leisure.
+    """
+    for marker, cloudevent_type, envelope_of in _CURRENT:
+        if marker in value:
+            try:
+                envelope = envelope_of.model_validate_json(value)
+            except ValidationError:
+                return None
+            if envelope.type != cloudevent_type or _fault_of(envelope, envelope.data) is not None:
+                return None
+            return RecordedEvent(
+                event_id=envelope.id,
+                source=envelope.source,
+                fingerprint=fingerprint(envelope.source, envelope.id),
+                time_us=to_microseconds(envelope.time),
+                data=envelope.data,
+            )
+    return None
+
+
+def _fault_of(envelope: _Envelope[Any], data: EventData) -> tuple[Reason, str] | None:
+    """What is wrong between an envelope and its data, each of which is right by itself."""
+    if data.learner_id != envelope.subject:
+        return Reason.WRONG_SUBJECT, "subject is not the learner of the data"
+    if isinstance(data, LessonRequested) and data.lesson_id != lesson_id_for(
+        source=envelope.source, event_id=envelope.id, learner_id=data.learner_id
+    ):
+        return Reason.WRONG_LESSON_ID, "lesson_id is not the one that this event (source, id, learner) gives"
+    return None
+
+
 def _current_data(
-    envelope: _Envelope,
+    envelope: _Envelope[dict[str, Any]],
     name: str,
     version: int,
     identity: str,
@@ -168,13 +216,9 @@ def _current_data(
         raise EventRejected(
             Reason.INVALID_DATA, f"{name} v{version}: {_explain(invalid)}", fingerprint=identity
         ) from None
-    if data.learner_id != envelope.subject:
-        raise EventRejected(Reason.WRONG_SUBJECT, "subject is not the learner of the data", fingerprint=identity)
-    if isinstance(data, LessonRequested) and data.lesson_id != lesson_id_for(
-        source=envelope.source, event_id=envelope.id, learner_id=data.learner_id
-    ):
-        detail = "lesson_id is not the one that this event (source, id, learner) gives"
-        raise EventRejected(Reason.WRONG_LESSON_ID, detail, fingerprint=identity)
+    fault = _fault_of(envelope, data)
+    if fault is not None:
+        raise EventRejected(*fault, fingerprint=identity)
     return data
 
 

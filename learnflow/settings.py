@@ -30,6 +30,8 @@ class Settings(BaseSettings):
         delivery_records: the most records that the projector is given at once.
         delivery_wait_ms: with Dapr, how long its sidecar gathers records for that. Shorter is fresher; longer makes
             fuller batches, and so a faster way back after an outage.
+        message_bytes: the most that one message to or from the sidecar may hold, such as a transaction; must not exceed
+            daprd's --max-body-size.
         kafka_brokers: with Dapr, where the projector checks the log and heals holes.
         kafka_secret: the secret with further properties of librdkafka, such as credentials; empty for none.
         log_level: of the program's own log, on stderr.
@@ -47,6 +49,7 @@ class Settings(BaseSettings):
     publish_waiting: Annotated[int, Field(ge=1, le=100_000)] = 2000
     delivery_records: Annotated[int, Field(ge=1, le=10_000)] = 500
     delivery_wait_ms: Annotated[int, Field(ge=1, le=10_000)] = 20
+    message_bytes: Annotated[int, Field(ge=1024**2, le=1024**3)] = 4 * 1024**2
     kafka_brokers: Annotated[str, Field(min_length=1)] = "127.0.0.1:9092"
     kafka_secret: str = ""
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"

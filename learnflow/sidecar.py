@@ -3,7 +3,8 @@
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from starlette.routing import BaseRoute
 
@@ -11,7 +12,7 @@ from learnflow.settings import AppSettings, DaprSettings, Settings, SidecarKind
 from sidecar.append import EventAppender
 from sidecar.dapr import DaprConfig, DaprSidecar
 from sidecar.delivery import Delivery
-from sidecar.embedded import EmbeddedSidecar
+from sidecar.embedded import EmbeddedSidecar, EmbeddedTool
 from sidecar.invocation import ServiceInvoker
 from sidecar.kafka.config import KafkaConfig
 from sidecar.kafka.log_reader import KafkaLogReader
@@ -21,6 +22,20 @@ from sidecar.state_reader import StateReader
 from sidecar.state_writer import StateWriter
 
 logger = logging.getLogger(__name__)
+
+TOOL_READ_SECONDS: Final = 30.0
+TOOL_WRITE_SECONDS: Final = 60.0
+"""A command's reads and transactions may be as large as `message_bytes` allows, and nobody waits for their answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolPorts:
+    """What a command may ask that works beside the services: it neither appends, nor is anything delivered to it."""
+
+    log_reader: LogReader
+    state_reader: StateReader
+    state_writer: StateWriter
+    secrets: SecretStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +67,15 @@ def open_sidecar(settings: Settings) -> AbstractAsyncContextManager[Sidecar]:
     return open_dapr(settings) if settings.sidecar is SidecarKind.DAPR else open_embedded(settings)
 
 
-def open_tool(settings: Settings) -> AbstractAsyncContextManager[Sidecar]:
-    """Open the ports for a command that works beside the services, and close them again.
+def open_tool(settings: Settings) -> AbstractAsyncContextManager[ToolPorts]:
+    """Open the ports for a command, or one of its processes, that works beside the services, and close them again.
+
+    It makes nothing: with the embedded adapter it works in a folder that a service has made, served or not.
 
     Raises:
         SidecarError: the embedded adapter's folder can't be used; the message says why.
     """
-    return open_dapr(settings) if settings.sidecar is SidecarKind.DAPR else open_embedded(settings)
+    return _open_dapr_tool(settings) if settings.sidecar is SidecarKind.DAPR else _open_embedded_tool(settings)
 
 
 @asynccontextmanager
@@ -69,7 +86,10 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Sidecar]:
         SidecarError: the folder can't be used; the message says why.
     """
     embedded = EmbeddedSidecar.open(
-        settings.data_dir, partitions=settings.partitions, batch_records=settings.delivery_records
+        settings.data_dir,
+        partitions=settings.partitions,
+        max_message_bytes=settings.message_bytes,
+        batch_records=settings.delivery_records,
     )
     try:
         yield ports_of(embedded)
@@ -78,16 +98,23 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Sidecar]:
 
 
 @asynccontextmanager
+async def _open_embedded_tool(settings: Settings) -> AsyncIterator[ToolPorts]:
+    tool = EmbeddedTool.open(settings.data_dir, max_message_bytes=settings.message_bytes)
+    try:
+        yield ToolPorts(
+            log_reader=tool.log_reader, state_reader=tool.state, state_writer=tool.state, secrets=tool.secrets
+        )
+    finally:
+        await tool.close()
+
+
+@asynccontextmanager
 async def open_dapr(settings: Settings) -> AsyncIterator[Sidecar]:
     """Open the Dapr adapter, and close it again. It waits for nothing: a sidecar that is away shows in the calls."""
     if not AppSettings().api_token:
         logger.warning("APP_API_TOKEN is not set: whoever reaches this app's port can act as its sidecar")
     dapr = DaprSidecar(dapr_config(settings, DaprSettings(), AppSettings()))
-
-    async def properties() -> Mapping[str, str]:
-        return await dapr.secrets.secret(settings.kafka_secret) if settings.kafka_secret else {}
-
-    log_reader = KafkaLogReader(KafkaConfig(settings.kafka_brokers, properties=properties))
+    log_reader = _kafka_log(settings, dapr)
     try:
         yield Sidecar(
             appender=dapr.appender,
@@ -105,6 +132,25 @@ async def open_dapr(settings: Settings) -> AsyncIterator[Sidecar]:
         await dapr.close()
 
 
+@asynccontextmanager
+async def _open_dapr_tool(settings: Settings) -> AsyncIterator[ToolPorts]:
+    config = dapr_config(settings, DaprSettings(), AppSettings())
+    dapr = DaprSidecar(replace(config, read_seconds=TOOL_READ_SECONDS, write_seconds=TOOL_WRITE_SECONDS))
+    log_reader = _kafka_log(settings, dapr)
+    try:
+        yield ToolPorts(log_reader=log_reader, state_reader=dapr.state, state_writer=dapr.state, secrets=dapr.secrets)
+    finally:
+        await log_reader.close()
+        await dapr.close()
+
+
+def _kafka_log(settings: Settings, dapr: DaprSidecar) -> KafkaLogReader:
+    async def properties() -> Mapping[str, str]:
+        return await dapr.secrets.secret(settings.kafka_secret) if settings.kafka_secret else {}
+
+    return KafkaLogReader(KafkaConfig(settings.kafka_brokers, properties=properties))
+
+
 def dapr_config(settings: Settings, dapr: DaprSettings, app: AppSettings) -> DaprConfig:
     """What the adapter is told, from our settings and from what Dapr tells us."""
     return DaprConfig(
@@ -112,6 +158,7 @@ def dapr_config(settings: Settings, dapr: DaprSettings, app: AppSettings) -> Dap
         http_endpoint=dapr.http_endpoint.rstrip("/") or f"http://{dapr.runtime_host}:{dapr.http_port}",
         api_token=dapr.api_token,
         app_token=app.api_token,
+        max_message_bytes=settings.message_bytes,
         batch_records=settings.delivery_records,
         batch_wait_ms=settings.delivery_wait_ms,
     )

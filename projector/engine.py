@@ -11,15 +11,16 @@ from collections.abc import Sequence
 from typing import Final
 
 from events.errors import Reason
-from projector.errors import AccountsBroken, FoldFault, ProjectorError, StillBehind
-from projector.generations import establish_generation
-from projector.items import Decoder, Refused
+from projector.errors import AccountsBroken, FoldFault, OnHold, ProjectorError, StillBehind
+from projector.generations import check_accounts, check_fold, ensure_control
+from projector.items import OUTSIZED, Decoder, Refused
 from projector.pieces import PieceLimits, cut
 from projector.settlement import Piece, PieceTooLarge, Settlement
+from projector.targets import Serving, Target
 from projector.troubles import in_words, is_expected
 from read_models import codec, keys
 from read_models.codec import UnreadableDocument
-from read_models.documents import PartitionDocument
+from read_models.documents import ControlDocument, PartitionDocument
 from sidecar.delivery import Verdict
 from sidecar.errors import MessageTooLarge, SidecarError
 from sidecar.log_reader import LogReader
@@ -34,16 +35,32 @@ BATCH_SECONDS: Final = 5.0
 
 
 class Engine:
-    """Folds the log into the active generation, one batch of a partition at a time."""
+    """Folds the log into a generation, one batch of a partition at a time."""
 
     def __init__(
-        self, *, log: LogReader, reader: StateReader, writer: StateWriter, limits: PieceLimits | None = None
+        self,
+        *,
+        log: LogReader,
+        reader: StateReader,
+        writer: StateWriter,
+        limits: PieceLimits | None = None,
+        target: Target | None = None,
     ) -> None:
+        """Make an engine; it does nothing by itself.
+
+        Args:
+            log: to know which log it is, and for what delivery leaves out.
+            reader: of documents.
+            writer: of documents.
+            limits: what one transaction may carry.
+            target: which generation to write; none given, the one that serves.
+        """
         self._log = log
         self._reader = reader
         self._writer = writer
         self._limits = limits or PieceLimits()
-        self._settlement = Settlement(log=log, reader=reader, writer=writer, limits=self._limits)
+        self._target = target or Serving()
+        self._settlement = Settlement(log=log, reader=reader, writer=writer, limits=self._limits, target=self._target)
         self._established = False
         self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._troubles: dict[int | None, str] = {None: "not started yet"}
@@ -54,7 +71,7 @@ class Engine:
         return "; ".join(dict.fromkeys(self._troubles.values())) or None
 
     async def establish(self) -> None:
-        """Make or check the active generation; `handle` does it itself where nobody has before.
+        """Check the generation to write; on an empty store make the first; `handle` does it where nobody has before.
 
         Raises:
             ProjectorError: log and documents do not fit; see `projector.errors`.
@@ -62,11 +79,14 @@ class Engine:
             UnreadableDocument: the store holds something that is no document of ours.
         """
         try:
-            control = await establish_generation(self._log, self._reader, self._writer)
+            control = await ensure_control(self._log, self._reader, self._writer)
+            generation = self._generation(control)
+            check_fold(control, generation)
+            await check_accounts(self._log, self._reader, control, generation)
         except (ProjectorError, SidecarError, UnreadableDocument) as refusal:
             self._troubles[None] = in_words(refusal)
             raise
-        self._settlement.generation = control.active
+        self._settlement.generation = generation
         self._established = True
         self._troubles.pop(None, None)
 
@@ -87,6 +107,9 @@ class Engine:
                 await self.establish()
             async with self._turns[partition]:
                 await self._settle(partition, batch, until=0)
+        except OnHold:
+            # It is over in a moment, and no trouble.
+            return Verdict.RETRY
         except Exception as failure:  # noqa: BLE001 - whatever it was, the batch has to come again
             self._tell(partition, failure)
             return Verdict.RETRY
@@ -119,7 +142,7 @@ class Engine:
                 await self._settle(partition, found.records, until=found.next_offset)
 
     async def checkpoint(self, partition: int) -> int:
-        """The last offset of a partition that the active generation accounts for.
+        """The last offset of a partition that the generation accounts for.
 
         Raises:
             AccountsBroken: the partition has no document.
@@ -131,6 +154,12 @@ class Engine:
         if stored is None:
             raise AccountsBroken(key)
         return codec.decode(stored.value, PartitionDocument).checkpoint
+
+    def _generation(self, control: ControlDocument) -> int:
+        try:
+            return self._target.generation(control)
+        except OnHold:  # which is about writing; it may be looked at meanwhile
+            return control.active
 
     async def _settle(self, partition: int, records: Sequence[LogRecord], *, until: int) -> None:
         decoder = Decoder()
@@ -174,6 +203,6 @@ def _refuse_outsized(records: Sequence[LogRecord], decoder: Decoder) -> None:
     for record in records:
         if isinstance(decoder.item(record), Refused):
             raise MessageTooLarge(f"offset {record.offset} can't even be parked within the sidecar's limit")
-        decoder.refuse(record.offset, Reason.TOO_LARGE, "its documents exceed what the sidecar carries in one message")
+        decoder.refuse(record.offset, Reason.TOO_LARGE, OUTSIZED)
     if not records:
         raise MessageTooLarge("the accounts of a partition exceed what the sidecar carries in one message")

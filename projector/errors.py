@@ -11,6 +11,11 @@ ProjectorError
 ├── HoleUnread             the log did not say what is in a hole
 ├── LogRewritten           the log holds other records than those that were folded
 ├── StillBehind            a piece of a long way was gone; the rest follows
+├── OnHold                 a switch of generations asks for a moment's quiet
+├── RunReplaced            the generation is no longer this replay's to write
+├── ReplayUnderWay         another replay builds a generation
+├── NothingToResume        no replay was left unfinished
+├── UnknownGeneration      there is no generation of this number
 ├── UnknownKey             (in `projector.workspace`) a document was not loaded before a fold asked for it
 └── FoldFault              a fold raised: the event is parked, the fold has a fault
 """
@@ -155,3 +160,64 @@ class FoldFault(ProjectorError):
         super().__init__(f"offset {offset}: {type(cause).__name__}: {cause}")
         self.offset = offset
         self.cause = cause
+
+
+class OnHold(ProjectorError):
+    """A switch of generations asks for a moment's quiet; the batch comes again."""
+
+    def __init__(self) -> None:
+        super().__init__("another generation is about to take over")
+
+
+class RunReplaced(ProjectorError):
+    """A replay finds that its generation is no longer its own: another took it over, or it was given up."""
+
+    def __init__(self, generation: int) -> None:
+        super().__init__(
+            f"generation {generation} is no longer this replay's to build: another one has taken it over, or it was"
+            " finished or pruned meanwhile"
+        )
+        self.generation = generation
+
+
+class ReplayUnderWay(ProjectorError):
+    """A replay builds a generation already; there is one at a time.
+
+    Attributes:
+        generation: that it builds.
+        runner: where it runs, for people.
+        alive: whether it gave a sign of life.
+    """
+
+    def __init__(self, *, generation: int, runner: str, alive: bool) -> None:
+        way_out = (
+            "wait for it, or end it first"
+            if alive
+            else f"it gives no sign of life: `learnflow replay --resume` goes on with it, `learnflow generations prune"
+            f" {generation}` throws away what it has built"
+        )
+        super().__init__(f"generation {generation} is being built by {runner}: {way_out}")
+        self.generation = generation
+        self.runner = runner
+        self.alive = alive
+
+
+class NothingToResume(ProjectorError):
+    """No replay was left unfinished."""
+
+    def __init__(self) -> None:
+        super().__init__("no replay was left unfinished: `learnflow replay` begins one")
+
+
+class UnknownGeneration(ProjectorError):
+    """There is no generation of this number.
+
+    Attributes:
+        generation: that was asked for.
+        known: those that there are.
+    """
+
+    def __init__(self, generation: int, known: Sequence[int]) -> None:
+        super().__init__(f"there is no generation {generation}, only {', '.join(map(str, sorted(known)))}")
+        self.generation = generation
+        self.known = tuple(known)

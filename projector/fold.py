@@ -8,7 +8,7 @@ from typing import Final
 from events.contracts import LessonRequested
 from projector import learner_fold
 from projector.errors import AccountsBroken, FoldFault
-from projector.items import Happened, Item, Missing, Refused
+from projector.items import Happened, Item, Refused
 from projector.workspace import UnknownKey, Workspace
 from read_models import keys
 from read_models.codec import UnreadableDocument
@@ -48,29 +48,61 @@ def fold(workspace: Workspace, generation: int, partition: int, items: Iterable[
     if accounts is None:
         raise AccountsBroken(partition_key)
     workspace.touch(partition_key)
+    last = None
     for item in items:
-        match item:
-            case Missing(first=first, last=last):
-                accounts.missing += last - first + 1
-                accounts.checkpoint = last
-            case Refused():
-                _park(workspace, generation, accounts, item)
-                _advance(accounts, item)
-            case Happened():
-                try:
-                    _apply(workspace, generation, accounts, item)
-                except (UnreadableDocument, UnknownKey, MemoryError):
-                    raise  # no fault of the event: it must come again, not be parked
-                except Exception as cause:
-                    raise FoldFault(offset=item.record.offset, cause=cause) from cause
-                _advance(accounts, item)
+        if isinstance(item, Happened):
+            _apply_or_blame(workspace, generation, accounts, item)
+        elif isinstance(item, Refused):
+            _park(workspace, generation, accounts, item)
+        else:
+            accounts.missing += item.last - item.first + 1
+            accounts.checkpoint = item.last
+            continue
+        last = item.record
+        accounts.checkpoint = last.offset
+    if last is not None:
+        accounts.as_of = Position(last.offset, last.appended_at_ms)
+        accounts.seal = seal(last.offset, last.appended_at_ms, last.value)
     return accounts
 
 
-def _advance(accounts: PartitionDocument, item: Happened | Refused) -> None:
-    accounts.checkpoint = item.record.offset
-    accounts.as_of = Position(item.record.offset, item.record.appended_at_ms)
-    accounts.seal = seal(item.record.offset, item.record.appended_at_ms, item.record.value)
+def fold_late(workspace: Workspace, generation: int, partition: int, items: Iterable[Happened]) -> list[bool]:
+    """Fold events that were parked, of offsets which the partition's checkpoint has passed, into the workspace.
+
+    The learners' documents come out as if each had been folded in its turn. A lesson is listed at the end of the
+    catalogue, where entries are never moved. Checkpoint, seal and `as_of` of the partition stay as they are. The
+    documents that tell of the parking are the caller's to remove.
+
+    Returns:
+        For each whether it changed a document; the others had been counted before.
+
+    Raises:
+        FoldFault: a fold raised; the workspace is of no use any more.
+        AccountsBroken: the partition has no document.
+        UnreadableDocument: the store holds something that is no document of ours.
+    """
+    partition_key = keys.partition(generation, partition)
+    accounts = workspace.find(partition_key, PartitionDocument)
+    if accounts is None:
+        raise AccountsBroken(partition_key)
+    workspace.touch(partition_key)
+    changed: list[bool] = []
+    for item in items:
+        before = accounts.applied
+        _apply_or_blame(workspace, generation, accounts, item)
+        accounts.parked -= 1
+        accounts.retried += 1
+        changed.append(accounts.applied > before)
+    return changed
+
+
+def _apply_or_blame(workspace: Workspace, generation: int, accounts: PartitionDocument, item: Happened) -> None:
+    try:
+        _apply(workspace, generation, accounts, item)
+    except (UnreadableDocument, UnknownKey, MemoryError):
+        raise  # no fault of the event: it must come again, not be parked
+    except Exception as cause:
+        raise FoldFault(offset=item.record.offset, cause=cause) from cause
 
 
 def _apply(workspace: Workspace, generation: int, accounts: PartitionDocument, item: Happened) -> None:

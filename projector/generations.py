@@ -15,39 +15,61 @@ from sidecar.state_reader import StateReader
 from sidecar.state_writer import StateWriter
 
 
-async def establish_generation(log: LogReader, reader: StateReader, writer: StateWriter) -> ControlDocument:
-    """Make sure that there is an active generation of this log and of our folds, and return its control document.
+async def ensure_control(log: LogReader, reader: StateReader, writer: StateWriter) -> ControlDocument:
+    """Return the control document, which is one of this log.
 
     On an empty state store generation 1 is made, with a document for every partition, in one transaction; of two that
     do so at once one succeeds and both go on with its work.
 
     Raises:
         LogMismatch: the documents were folded from another log.
-        HistoryGone: the log has lost records that were never folded.
-        CheckpointBeyondLog: the log was cut or restored to before what was folded.
-        LogRewritten: it was, and has grown again.
-        ForeignFold: the active generation belongs to another fold version.
-        AccountsBroken: a partition's document is missing.
+        HistoryGone: there are no documents, and the log has lost records.
+        AccountsBroken: control was there and is gone.
         SidecarUnavailable: log or state store do not answer.
     """
     identity = await log.identity()
-    bounds = await log.bounds()
     stored = await reader.read([keys.CONTROL])
     if keys.CONTROL not in stored:
+        bounds = await log.bounds()
         # Somebody else may be first; what they wrote is then checked like any other.
         with suppress(StateConflict):
             await writer.transact(_first_generation(identity, bounds))
         stored = await reader.read([keys.CONTROL])
-    if keys.CONTROL not in stored:
-        raise AccountsBroken(keys.CONTROL)
-    control = codec.decode(stored[keys.CONTROL].value, ControlDocument)
+    control, _ = control_of(stored)
     check_log(control, identity)
-    check_fold(control)
-    partitions = [keys.partition(control.active, number) for number in range(identity.partitions)]
-    for accounts in _accounts_of(await reader.read(partitions), partitions):
+    return control
+
+
+def control_of(stored: Mapping[str, StoredDocument]) -> tuple[ControlDocument, str]:
+    """The control document among what was read, and its etag.
+
+    Raises:
+        AccountsBroken: there is none.
+        UnreadableDocument: it is no such document.
+    """
+    control = stored.get(keys.CONTROL)
+    if control is None:
+        raise AccountsBroken(keys.CONTROL)
+    return codec.decode(control.value, ControlDocument), control.etag
+
+
+async def check_accounts(log: LogReader, reader: StateReader, control: ControlDocument, generation: int) -> None:
+    """Check that the log still is the one that a generation accounts for.
+
+    Raises:
+        HistoryGone: the log has lost records that were never folded.
+        CheckpointBeyondLog: the log was cut or restored to before what was folded.
+        LogRewritten: it was, and has grown again.
+        AccountsBroken: a partition's document is missing.
+        SidecarUnavailable: log or state store do not answer.
+    """
+    # Read before the bounds are asked for: then no checkpoint is beyond them because time has passed.
+    partitions = [keys.partition(generation, number) for number in range(control.log.partitions)]
+    stored = await reader.read(partitions)
+    bounds = await log.bounds()
+    for accounts in accounts_of(stored, partitions):
         _check_checkpoint(accounts, bounds[accounts.partition])
         await check_seal(log, accounts)
-    return control
 
 
 def check_log(control: ControlDocument, identity: LogIdentity) -> None:
@@ -84,35 +106,52 @@ async def check_seal(log: LogReader, accounts: PartitionDocument) -> None:
             raise LogRewritten(partition=accounts.partition, offset=offset)
 
 
-def check_fold(control: ControlDocument) -> None:
-    """Check that the active generation is one that our folds may write.
+def check_fold(control: ControlDocument, generation: int) -> None:
+    """Check that a generation is one that our folds may write.
 
     Raises:
         ForeignFold: if it is not.
     """
-    theirs = control.folds.get(str(control.active), "unknown")
+    theirs = control.folds.get(str(generation), "unknown")
     if theirs != FOLD_VERSION:
-        raise ForeignFold(generation=control.active, theirs=theirs, ours=FOLD_VERSION)
+        raise ForeignFold(generation=generation, theirs=theirs, ours=FOLD_VERSION)
 
 
 def _first_generation(identity: LogIdentity, bounds: Mapping[int, PartitionBounds]) -> list[Put]:
-    for number, bound in bounds.items():
-        if bound.start > 0:
-            raise HistoryGone(partition=number, wanted=0, start=bound.start)
+    check_whole(bounds)
     control = ControlDocument(
         active=1, log=LogIdentityDocument(identity.topic_id, identity.partitions), folds={"1": FOLD_VERSION}
     )
-    partitions = {
-        keys.partition(1, number): PartitionDocument(partition=number, log_start=0, checkpoint=-1)
-        for number in range(identity.partitions)
+    return [Put(keys.CONTROL, codec.encode(control), None), *empty_partitions(1, identity.partitions)]
+
+
+def empty_partitions(generation: int, partitions: int) -> list[Put]:
+    """What makes the documents of all partitions of a generation that has folded nothing yet, in key order."""
+    documents = {
+        keys.partition(generation, number): PartitionDocument(partition=number, log_start=0, checkpoint=-1)
+        for number in range(partitions)
     }
-    return [
-        Put(keys.CONTROL, codec.encode(control), None),
-        *(Put(key, codec.encode(document), None) for key, document in sorted(partitions.items())),
-    ]
+    return [Put(key, codec.encode(document), None) for key, document in sorted(documents.items())]
 
 
-def _accounts_of(stored: Mapping[str, StoredDocument], partitions: Sequence[str]) -> list[PartitionDocument]:
+def check_whole(bounds: Mapping[int, PartitionBounds]) -> None:
+    """Check that the log has everything from the first offset on.
+
+    Raises:
+        HistoryGone: it has not.
+    """
+    for number, bound in bounds.items():
+        if bound.start > 0:
+            raise HistoryGone(partition=number, wanted=0, start=bound.start)
+
+
+def accounts_of(stored: Mapping[str, StoredDocument], partitions: Sequence[str]) -> list[PartitionDocument]:
+    """The documents under the keys of these partitions, among what was read.
+
+    Raises:
+        AccountsBroken: one is missing.
+        UnreadableDocument: one is no such document.
+    """
     for key in partitions:
         if key not in stored:
             raise AccountsBroken(key)

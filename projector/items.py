@@ -13,6 +13,8 @@ logger = logging.getLogger(__name__)
 
 FUTURE_TOLERANCE: Final = timedelta(days=1)
 """How much later than the log took it an event may have occurred: far more than clocks differ, far less than a typo."""
+OUTSIZED: Final = "its documents exceed what the sidecar carries in one message"
+"""Why a record is parked that can't be folded in any transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,12 @@ class Missing:
 Item = Happened | Refused | Missing
 
 
+def refused(item: Happened | Refused, reason: Reason, detail: str) -> Refused:
+    """The item as one that is to be parked, for this reason."""
+    fingerprint = item.event.fingerprint if isinstance(item, Happened) else item.rejection.fingerprint
+    return Refused(item.record, EventRejected(reason, detail[:500], fingerprint=fingerprint))
+
+
 class Decoder:
     """Decodes the records of one partition once, however often a piece is tried again."""
 
@@ -57,14 +65,12 @@ class Decoder:
         """What a record holds."""
         item = self._items.get(record.offset)
         if item is None:
-            item = self._items[record.offset] = _decode(record)
+            item = self._items[record.offset] = decode_record(record)
         return item
 
     def refuse(self, offset: int, reason: Reason, detail: str) -> None:
         """Have a record that was decoded before parked from now on."""
-        item = self._items[offset]
-        fingerprint = item.event.fingerprint if isinstance(item, Happened) else item.rejection.fingerprint
-        self._items[offset] = Refused(item.record, EventRejected(reason, detail[:500], fingerprint=fingerprint))
+        self._items[offset] = refused(self._items[offset], reason, detail)
 
     def forget(self, checkpoint: int) -> None:
         """Keep nothing of what is accounted for."""
@@ -72,7 +78,19 @@ class Decoder:
             del self._items[offset]
 
 
-def _decode(record: LogRecord) -> Happened | Refused:
+def missing(partition: int, first: int, until: int) -> list[Item]:
+    """The item for `first <= offset < until`, if there are any such; they are an alarm in the program's log.
+
+    Only call it for offsets that the log itself has confirmed to have no record.
+    """
+    if first >= until:
+        return []
+    logger.error("partition %s: offsets %s to %s are missing from the log", partition, first, until - 1)
+    return [Missing(first, until - 1)]
+
+
+def decode_record(record: LogRecord) -> Happened | Refused:
+    """What a record holds. It never raises but for want of memory: what can't be decoded is `Refused`."""
     try:
         event = decode(record.value)
     except EventRejected as rejection:

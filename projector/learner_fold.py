@@ -6,6 +6,8 @@ partitions change nothing of a learner in the end.
 """
 
 from datetime import timedelta
+from functools import lru_cache
+from typing import Final
 
 from events.contracts import LessonRequested, ProgressUpdated
 from events.envelope import RecordedEvent
@@ -24,6 +26,8 @@ from read_models.documents import (
     Register,
     Totals,
 )
+
+_DAY_US: Final = 24 * 60 * 60 * 1_000_000
 
 
 def apply(
@@ -126,9 +130,15 @@ def _fold_achievements(head: LearnerDocument, names: tuple[str, ...], time_us: i
 
 
 def _fold_day(head: LearnerDocument, time_us: int, time_spent_ms: int) -> None:
-    date = (EPOCH + timedelta(microseconds=time_us)).date().isoformat()
+    date = _date(time_us // _DAY_US)
     day = head.days.get(date)
     if day is None:
         day = head.days[date] = DayActivity()
     day.events += 1
     day.time_spent_ms += time_spent_ms
+
+
+@lru_cache(maxsize=8192)
+def _date(days: int) -> str:
+    """The day that begins so many days after 1970, as ISO 8601 writes it."""
+    return (EPOCH + timedelta(days=days)).date().isoformat()

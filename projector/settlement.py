@@ -3,22 +3,23 @@
 import asyncio
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from projector.errors import AccountsBroken, HistoryGone, HoleUnread
 from projector.fold import fold
-from projector.generations import check_fold, check_log, check_seal
-from projector.items import Decoder, Item, Missing
+from projector.generations import check_fold, check_log, check_seal, control_of
+from projector.items import Decoder, Item, missing
 from projector.needs import needed_keys
 from projector.pieces import PieceLimits
+from projector.targets import Target
 from projector.workspace import Workspace
-from read_models import codec, keys
+from read_models import keys
 from read_models.documents import ControlDocument, PartitionDocument
 from sidecar.errors import MessageTooLarge, StateConflict
 from sidecar.log_reader import LogReader
-from sidecar.records import LogRecord, StoredDocument
+from sidecar.records import LogRecord
 from sidecar.state_reader import StateReader
 from sidecar.state_writer import StateWriter
 
@@ -61,18 +62,38 @@ class Piece:
     most: int
 
 
-class Settlement:
-    """Settles pieces in the active generation.
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """What was read for one attempt.
 
     Attributes:
-        generation: the active one, as far as is known; found out again whenever `control` says otherwise.
+        workspace: with the documents that the piece names.
+        control: as it was then.
+        etag: of `control`.
+        generation: whose documents these are.
     """
 
-    def __init__(self, *, log: LogReader, reader: StateReader, writer: StateWriter, limits: PieceLimits) -> None:
+    workspace: Workspace
+    control: ControlDocument
+    etag: str
+    generation: int
+
+
+class Settlement:
+    """Settles pieces in the generation that its target names.
+
+    Attributes:
+        generation: the target, as far as is known; found out again whenever `control` says otherwise.
+    """
+
+    def __init__(
+        self, *, log: LogReader, reader: StateReader, writer: StateWriter, limits: PieceLimits, target: Target
+    ) -> None:
         self._log = log
         self._reader = reader
         self._writer = writer
         self._limits = limits
+        self._target = target
         self.generation = 1
 
     async def settle(self, piece: Piece, decoder: Decoder) -> int:
@@ -92,19 +113,20 @@ class Settlement:
             try:
                 return await self._attempt(piece, decoder)
             except _GenerationSwitched:
-                logger.info("generation %s is active now", self.generation)
+                logger.info("folding into generation %s", self.generation)
             except StateConflict:
                 if attempt == CONFLICT_ATTEMPTS:
                     raise
                 await asyncio.sleep(random.uniform(0, 0.02) * attempt)  # noqa: S311 - spreads rivals, no secret
-        raise StateConflict(f"the active generation changed {CONFLICT_ATTEMPTS} times in a row")
+        raise StateConflict(f"the generation to fold into changed {CONFLICT_ATTEMPTS} times in a row")
 
     async def _attempt(self, piece: Piece, decoder: Decoder) -> int:
         partition = piece.partition
-        workspace, control, etag = await self._load(piece, decoder)
+        loaded = await self._load(piece, decoder)
+        workspace, generation = loaded.workspace, loaded.generation
         # Asked after delivery: a log that was made anew meanwhile is never folded onto what came from the old one.
-        check_log(control, await self._log.identity())
-        key = keys.partition(control.active, partition)
+        check_log(loaded.control, await self._log.identity())
+        key = keys.partition(generation, partition)
         accounts = workspace.find(key, PartitionDocument)
         if accounts is None:
             raise AccountsBroken(key)
@@ -114,37 +136,40 @@ class Settlement:
         if not items:
             return accounts.checkpoint
         try:
-            while wanted := needed_keys(workspace, control.active, partition, items):
-                await self._load_more(workspace, etag, wanted)
-            accounts = fold(workspace, control.active, partition, items)
+            while wanted := needed_keys(workspace, generation, partition, items):
+                await self._load_more(workspace, loaded.etag, wanted)
+            accounts = fold(workspace, generation, partition, items)
             await self._writer.transact(workspace.changes(key))
         except MessageTooLarge:
             raise PieceTooLarge(records) from None
         return accounts.checkpoint
 
-    async def _load(self, piece: Piece, decoder: Decoder) -> tuple[Workspace, ControlDocument, str]:
+    async def _load(self, piece: Piece, decoder: Decoder) -> "_Loaded":
         workspace = Workspace()
+        # Kept here: another partition's piece may find out about another generation while this one waits.
+        asked_for = self.generation
         items = [decoder.item(record) for record in piece.records]
-        wanted = needed_keys(workspace, self.generation, piece.partition, items)
+        wanted = needed_keys(workspace, asked_for, piece.partition, items)
         try:
             # Whatever the folds take for absent they write, by first-write, which fails if it was there.
             stored = await self._reader.read({keys.CONTROL, *wanted}, confirm_absence=False)
         except MessageTooLarge:
             raise PieceTooLarge(piece.records) from None
-        control, etag = _control(stored)
-        if control.active != self.generation:
-            self.generation = control.active
+        control, etag = control_of(stored)
+        generation = self._target.generation(control)
+        if generation != asked_for:
+            self.generation = generation
             raise _GenerationSwitched
-        check_fold(control)
+        check_fold(control, generation)
         workspace.load(wanted, stored)
-        return workspace, control, etag
+        return _Loaded(workspace, control, etag, generation)
 
     async def _load_more(self, workspace: Workspace, control_etag: str, wanted: set[str]) -> None:
         """Read what documents told to be needed. The partition's etag vouches that nobody wrote in between."""
         stored = await self._reader.read({keys.CONTROL, *wanted}, confirm_absence=False)
-        control, etag = _control(stored)
+        control, etag = control_of(stored)
         if etag != control_etag:
-            self.generation = control.active
+            self.generation = self._target.generation(control)
             raise _GenerationSwitched
         workspace.load(wanted, stored)
 
@@ -167,7 +192,7 @@ class Settlement:
             records.append(record)
             expected = record.offset + 1
         if expected < piece.until:
-            items += _missing(piece.partition, expected, piece.until)
+            items += missing(piece.partition, expected, piece.until)
         return items, records
 
     async def _hole(
@@ -181,22 +206,8 @@ class Settlement:
         if hole.next_offset == first:
             raise HoleUnread(partition=partition, first=first)
         for found in hole.records:
-            items += _missing(partition, first, found.offset)
+            items += missing(partition, first, found.offset)
             items.append(decoder.item(found))
             first = found.offset + 1
-        items += _missing(partition, first, hole.next_offset)
+        items += missing(partition, first, hole.next_offset)
         return hole.records, hole.next_offset
-
-
-def _missing(partition: int, first: int, until: int) -> list[Item]:
-    if first == until:
-        return []
-    logger.error("partition %s: offsets %s to %s are missing from the log", partition, first, until - 1)
-    return [Missing(first, until - 1)]
-
-
-def _control(stored: Mapping[str, StoredDocument]) -> tuple[ControlDocument, str]:
-    control = stored.get(keys.CONTROL)
-    if control is None:
-        raise AccountsBroken(keys.CONTROL)
-    return codec.decode(control.value, ControlDocument), control.etag

@@ -30,7 +30,14 @@ class Workspace:
     empty document.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, new: bool = False) -> None:
+        """Begin with nothing known.
+
+        Args:
+            new: the documents are those of a generation that has none yet: what was not loaded is known to be absent.
+                Where that is wrong the transaction fails, as absent documents are written by first-write.
+        """
+        self._new = new
         self._stored: dict[str, StoredDocument | None] = {}
         self._documents: dict[str, Document] = {}
         self._touched: set[str] = set()
@@ -46,7 +53,7 @@ class Workspace:
 
     def unknown(self, keys: Iterable[str]) -> set[str]:
         """Those of `keys` that are not known yet."""
-        return {key for key in keys if key not in self._stored}
+        return set() if self._new else {key for key in keys if key not in self._stored}
 
     def find(self, key: str, shape: type[D]) -> D | None:
         """The document as it is now, or `None` if there is none; tell `touch` if you change it.
@@ -84,15 +91,24 @@ class Workspace:
         changed = [self._change(key) for key in sorted(self._touched - {first})]
         return [self._change(first), *(put for put in changed if not self._same(put))]
 
+    @property
+    def touched(self) -> int:
+        """How many documents were changed, at most."""
+        return len(self._touched)
+
+    def size(self) -> int:
+        """How many bytes the changed documents take, as they are now."""
+        return sum([len(codec.encode(self._documents[key])) for key in self._touched])
+
     def _known(self, key: str) -> StoredDocument | None:
-        if key not in self._stored:
+        if key not in self._stored and not self._new:
             raise UnknownKey(key)
-        return self._stored[key]
+        return self._stored.get(key)
 
     def _change(self, key: str) -> Put:
-        stored = self._stored[key]
+        stored = self._stored.get(key)
         return Put(key, codec.encode(self._documents[key]), None if stored is None else stored.etag)
 
     def _same(self, put: Put) -> bool:
-        stored = self._stored[put.key]
+        stored = self._stored.get(put.key)
         return stored is not None and stored.value == put.value

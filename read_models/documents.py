@@ -45,12 +45,14 @@ class BuildingDocument(Struct, frozen=True):
     Attributes:
         generation: that is built.
         run: names one start or resumption of a replay; whoever finds another here has been replaced.
-        runner: for people: where it runs.
+        host: the name of the machine, or container, where it runs.
+        pid: its process there.
     """
 
     generation: int
     run: str
-    runner: str
+    host: str
+    pid: int
 
 
 class ControlDocument(Struct, frozen=True, omit_defaults=True):
@@ -203,10 +205,17 @@ class Totals(Struct, omit_defaults=True):
 
     def add(self, other: "Totals") -> None:
         """Add every figure of `other` to this one's."""
-        for name in self.__struct_fields__:
-            change = getattr(other, name)
-            if change:
-                setattr(self, name, getattr(self, name) + change)
+        # One by one: this is done twice for every event, and a loop over the names takes five times as long.
+        self.events += other.events
+        self.lessons_requested += other.lessons_requested
+        self.lessons_known += other.lessons_known
+        self.lessons_started += other.lessons_started
+        self.lessons_completed += other.lessons_completed
+        self.lessons_scored += other.lessons_scored
+        self.score_sum_ppm += other.score_sum_ppm
+        self.time_spent_ms += other.time_spent_ms
+        self.achievements += other.achievements
+        self.learners += other.learners
 
 
 class DayActivity(Struct):

@@ -45,3 +45,14 @@ class LogReader(Protocol):
             ValueError: there is no such partition.
         """
         ...
+
+    async def delivered(self) -> Mapping[int, int]:
+        """By partition, the offset that delivery to the projector's consumer group would begin at if it began anew.
+
+        That is what the group has committed, which is never past a batch that was not settled and may be some seconds
+        behind the last one that was. A partition for which nothing was committed yet is not there.
+
+        Raises:
+            SidecarUnavailable: the log does not answer.
+        """
+        ...

@@ -1,6 +1,7 @@
 """`python -m deploy.stack`: the real stack on this machine, until Ctrl-C."""
 
 import argparse
+import shlex
 import signal
 import sys
 import time
@@ -47,7 +48,7 @@ def main() -> int:
             tell("starting the services")
             # Looked for only now: the later, the less likely that somebody takes them before the services do.
             ports = {service: wish or free_port(USUAL_PORTS[service]) for service, wish in wishes.items()}
-            stack = life.enter_context(Stack(infrastructure, ports=ports))
+            stack = life.enter_context(Stack(infrastructure, ports=ports, with_operator=True))
             tell(f"ready after {time.monotonic() - began:.1f} s; Ctrl-C ends it")
             served = True
             life.callback(tell, "stopping")
@@ -62,7 +63,8 @@ def main() -> int:
 
 def _watch(infrastructure: Infrastructure, stack: Stack) -> int:
     def restarted() -> list[Server]:
-        return [server for replica in stack.replicas for server in (replica.daprd, replica.app)]
+        operators = [] if stack.operator is None else [stack.operator]
+        return [*(server for replica in stack.replicas for server in (replica.daprd, replica.app)), *operators]
 
     vital = (infrastructure.kafka, infrastructure.postgres, infrastructure.placement)
     watch = Watch(restarted, vital, tell)
@@ -82,6 +84,8 @@ def _describe(infrastructure: Infrastructure, stack: Stack) -> None:
     ]
     for name, value in rows:
         print(f"{name:14}{value}")
+    environment = " ".join(f"{name}={shlex.quote(value)}" for name, value in stack.operator_variables.items())
+    print(f"\nCommands for operators reach it after `set -a; . {stack.operator_file}`, that is with\n{environment}")
     print(f"\nexport COURSE_AGENT={stack.course_agent}\nexport USER_PROGRESS={stack.user_progress}", flush=True)
 
 

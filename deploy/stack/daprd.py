@@ -35,6 +35,7 @@ class DaprdOptions:
             it is waited out while the app is healthy. 0 for not at all.
         probe_seconds: between two looks at the app's /healthz.
         http_port: of its own API; `None` for a free one.
+        max_body_mib: the most that one message of its own API may hold, in MiB; `None` for Dapr's default.
         log_level: debug, info, warn or error.
     """
 
@@ -46,6 +47,7 @@ class DaprdOptions:
     drain_seconds: int = 5
     probe_seconds: int = 3
     http_port: int | None = None
+    max_body_mib: int | None = None
     log_level: str = "info"
 
 
@@ -91,6 +93,7 @@ class Daprd(Server):
             f"--placement-host-address={around.placement}",
             f"--dapr-graceful-shutdown-seconds={GRACE_SECONDS}",
             f"--log-level={options.log_level}",
+            *_max_body(options.max_body_mib),
             *_drain(options.drain_seconds),
             *_app(options.app_port, options.probe_seconds),
         ]
@@ -137,6 +140,10 @@ class Daprd(Server):
     def _asked(self, path: str, otherwise: str) -> str | None:
         answer = http_probe.status(self.http_port, path)
         return None if answer == http.HTTPStatus.NO_CONTENT else f"{otherwise}: {path} answers {answer}"
+
+
+def _max_body(mib: int | None) -> list[str]:
+    return [] if mib is None else [f"--max-body-size={mib}Mi"]
 
 
 def _drain(seconds: int) -> list[str]:

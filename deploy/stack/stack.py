@@ -1,25 +1,32 @@
 """The whole: infrastructure, the log's topic, and each service with its sidecar."""
 
+import shlex
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Final, Self
 
 from deploy.stack.concurrently import concurrently
-from deploy.stack.daprd import DaprdOptions
+from deploy.stack.daprd import Daprd, DaprdOptions
 from deploy.stack.environment import variables
 from deploy.stack.errors import NotStarted
 from deploy.stack.infrastructure import Infrastructure
 from deploy.stack.ports import HOST, free_port
 from deploy.stack.process import Command
-from deploy.stack.service import CHECKOUT, COURSE_AGENT, PROJECTOR, SERVICES, USER_PROGRESS, App, Replica, program
+from deploy.stack.service import CHECKOUT, COURSE_AGENT, PROJECTOR, SERVICES, USER_PROGRESS, App, Replica
+from deploy.stack.service import program as program_of
 
 PARTITIONS: Final = 8
 LOG_SECONDS: Final = 60
 APP_STOP_SECONDS: Final = 15.0
+OPERATOR: Final = "replay"
+"""The app-id of the sidecar that commands for operators use."""
+OPERATOR_MIB: Final = 64
+OPERATOR_FILE: Final = "operator.env"
 
 
 class Stack:
@@ -28,6 +35,7 @@ class Stack:
     Attributes:
         infrastructure: what they run on.
         replicas: all that were started, in this order.
+        operator: the sidecar that commands for operators use; `None` if there is to be none.
     """
 
     def __init__(
@@ -39,6 +47,7 @@ class Stack:
         ports: Mapping[str, int] | None = None,
         environment: Mapping[str, str] | None = None,
         sidecars: DaprdOptions | None = None,
+        with_operator: bool = False,
     ) -> None:
         """Plan it, without starting anything.
 
@@ -49,6 +58,7 @@ class Stack:
             ports: of the services' first replicas, where it matters.
             environment: further variables for the apps.
             sidecars: how sidecars are run; their app, its port and name are filled in.
+            with_operator: whether there is to be a sidecar for `learnflow replay` and other commands for operators.
         """
         self.infrastructure = infrastructure
         self.replicas: list[Replica] = []
@@ -58,6 +68,12 @@ class Stack:
         self._environment = dict(environment or {})
         self._sidecars = sidecars or DaprdOptions(app_id="")
         self._counts: Counter[str] = Counter()
+        self.operator: Daprd | None = None
+        if with_operator:
+            options = replace(
+                self._sidecars, app_id=OPERATOR, app_port=None, name=f"{OPERATOR}-daprd", max_body_mib=OPERATOR_MIB
+            )
+            self.operator = infrastructure.daprd(options)
 
     def __enter__(self) -> Self:
         with ExitStack() as life:
@@ -67,7 +83,10 @@ class Stack:
             for replica in replicas[:1]:
                 # In an empty database it makes the tables; of two that do so at once one gives up.
                 replica.daprd.start()
-            concurrently([replica.start for replica in replicas], self.stop)
+            operators = [] if self.operator is None else [self.operator.start]
+            concurrently([*(replica.start for replica in replicas), *operators], self.stop)
+            if self.operator is not None:
+                self.operator_file.write_text(_lines(self.operator_variables), encoding="utf-8")
             life.pop_all()
         return self
 
@@ -94,6 +113,24 @@ class Stack:
     def user_progress(self) -> str:
         """The URL that progress is reported to."""
         return self[USER_PROGRESS].url
+
+    @property
+    def operator_variables(self) -> dict[str, str]:
+        """What a command for operators finds in its environment to reach this stack; nothing if it can't be reached."""
+        if self.operator is None:
+            return {}
+        return {
+            "LEARNFLOW_SIDECAR": "dapr",
+            "LEARNFLOW_KAFKA_BROKERS": self.infrastructure.brokers,
+            "LEARNFLOW_KAFKA_SECRET": "kafka",
+            "LEARNFLOW_MESSAGE_BYTES": str(OPERATOR_MIB * 1024**2),
+            **self.operator.variables,
+        }
+
+    @property
+    def operator_file(self) -> Path:
+        """Where these variables are written for a shell to read, while the stack runs."""
+        return self.infrastructure.data / OPERATOR_FILE
 
     def create_log(self) -> None:
         """Make the topic that is the log, unless it is there.
@@ -129,13 +166,17 @@ class Stack:
         replica.start()
         return replica
 
-    def replica(self, service: str) -> Replica:
+    def replica(self, service: str, *, program: Sequence[str | Path] | None = None) -> Replica:
         """One more replica of a service, not started yet; ended with the stack at the latest.
+
+        Args:
+            service: what it is to its sidecar and to others.
+            program: the command that runs its app, as another image would hold it; none given, the service's own.
 
         Raises:
             ValueError: there is no such service.
         """
-        command = program(service)
+        command = program_of(service) if program is None else program
         self._counts[service] += 1
         name = f"{service}-{self._counts[service]}"
         port = self._ports.pop(service, None) or free_port()
@@ -158,7 +199,11 @@ class Stack:
 
     def stop(self) -> None:
         """End all services, whatever state they are in."""
-        concurrently([replica.stop for replica in self.replicas])
+        operators = []
+        if self.operator is not None:
+            self.operator_file.unlink(missing_ok=True)
+            operators.append(self.operator.stop)
+        concurrently([*(replica.stop for replica in self.replicas), *operators])
 
     def _variables(self, service: str, port: int) -> dict[str, str]:
         common = {
@@ -174,3 +219,7 @@ class Stack:
             "LEARNFLOW_KAFKA_BROKERS": self.infrastructure.brokers,
             "LEARNFLOW_KAFKA_SECRET": "kafka",
         }
+
+
+def _lines(environment: Mapping[str, str]) -> str:
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in environment.items())

@@ -1,4 +1,4 @@
-"""The embedded adapter: all ports over one SQLite file, for one process on one machine.
+"""The embedded adapter: all ports over one SQLite file, for one serving process and the commands beside it.
 
 It promises what the ports promise, and is held to it by the same suite as Dapr (`tests/contract`).
 """
@@ -6,10 +6,10 @@ It promises what the ports promise, and is held to it by the same suite as Dapr 
 import asyncio
 import sqlite3
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from sidecar.append import EventAppender
-from sidecar.embedded.database import Database
+from sidecar.embedded.database import Database, Patience
 from sidecar.embedded.delivery import DeliverySettings, EmbeddedDelivery
 from sidecar.embedded.errors import DatabaseDamaged, FolderInUse, StorageUnusable
 from sidecar.embedded.failures import describe
@@ -19,10 +19,14 @@ from sidecar.embedded.log import EmbeddedLog
 from sidecar.embedded.readers import Readers
 from sidecar.embedded.secret_store import EmbeddedSecrets
 from sidecar.embedded.state import EmbeddedState
+from sidecar.embedded.tool import EmbeddedTool
 from sidecar.embedded.writer import Writer
 from sidecar.log_reader import LogReader
 
-__all__ = ["AsgiApp", "DatabaseDamaged", "EmbeddedSidecar", "FolderInUse", "StorageUnusable"]
+__all__ = ["AsgiApp", "DatabaseDamaged", "EmbeddedSidecar", "EmbeddedTool", "FolderInUse", "StorageUnusable"]
+
+_LOOK_SECONDS: Final = 0.001
+"""How often the service looks for its turn to write: often, since POSTs wait for it."""
 
 
 class EmbeddedSidecar:
@@ -79,7 +83,7 @@ class EmbeddedSidecar:
         batch_bytes: int = 1024 * 1024,
         retry_seconds: float = 0.25,
         commit_seconds: float = 1.0,
-        busy_seconds: float = 2.0,
+        busy_seconds: float = 10.0,
     ) -> Self:
         """Open a folder, which is made if there is none, and take it for this process.
 
@@ -92,7 +96,7 @@ class EmbeddedSidecar:
             batch_bytes: about the most bytes of values a batch holds; one record may be larger.
             retry_seconds: the least time before a batch comes again.
             commit_seconds: how often the consumer group's position is written.
-            busy_seconds: how long to wait if another program has locked the file.
+            busy_seconds: how long to wait while another process writes: a command beside the service, for one.
 
         Raises:
             FolderInUse: another process has it.
@@ -103,7 +107,8 @@ class EmbeddedSidecar:
             raise ValueError("partitions and batch_records are at least 1")
         lock = FolderLock.acquire(folder)
         try:
-            database = Database.open(folder, lock=lock.path, partitions=partitions, busy_seconds=busy_seconds)
+            patience = Patience(busy_seconds, _LOOK_SECONDS)
+            database = Database.open(folder, lock=lock.path, partitions=partitions, patience=patience)
             try:
                 writer = Writer(database)
             except sqlite3.Error as error:
@@ -112,10 +117,10 @@ class EmbeddedSidecar:
             lock.release()
             raise
         readers = Readers(database)
-        log = EmbeddedLog(database, writer, readers, max_message_bytes=max_message_bytes)
+        log = EmbeddedLog(database, writer, readers, group=group, max_message_bytes=max_message_bytes)
         state = EmbeddedState(database, writer, readers, max_message_bytes=max_message_bytes)
         settings = DeliverySettings(group, batch_records, batch_bytes, retry_seconds, commit_seconds)
-        delivery = EmbeddedDelivery(log, writer, readers, settings)
+        delivery = EmbeddedDelivery(log, writer, settings)
         return cls(lock, writer, readers, log, state, delivery, EmbeddedSecrets(folder))
 
     async def close(self) -> None:

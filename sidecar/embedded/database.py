@@ -6,7 +6,8 @@ that has returned survives a power failure, and readers never wait for the write
 
 import sqlite3
 import uuid
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -21,7 +22,8 @@ FILE_NAME = "learnflow.db"
 _APPLICATION_ID = int.from_bytes(b"LrnF", "big")
 _SCHEMA_VERSION = 1
 _WAL_PAGES = 4_000  # Checkpoints of 16 MB instead of 4: fewer of them fall into somebody's commit.
-_WAL_KEPT_BYTES = 64 * 1024 * 1024
+WAL_KEPT_BYTES = 64 * 1024 * 1024
+"""How large the write-ahead log may stay, once what is in it is in the database file too."""
 
 # position = partition * 2**40 + offset: one B-tree, scanned in offset order within a partition.
 # checksum = CRC-32 of key and value: SQLite itself would not notice bytes that changed within a value.
@@ -38,6 +40,19 @@ _SCHEMA = (
 
 
 @dataclass(frozen=True, slots=True)
+class Patience:
+    """How a lock is waited for that another process holds.
+
+    Attributes:
+        seconds: how long.
+        look_seconds: how often a writer looks. Who looks more often is served first: SQLite has no queue.
+    """
+
+    seconds: float
+    look_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Database:
     """A database file that is known to be ours.
 
@@ -45,49 +60,63 @@ class Database:
         path: the file.
         topic_id: made with the file, never again.
         partitions: how many the log has, for good.
-        busy_seconds: how long a connection waits for a lock that another process holds.
-        place: whether the file, and the lock of its folder, are still there.
+        patience: with which locks are waited for that another process holds.
+        place: whether the file, and the lock of a folder that was taken, are still there.
     """
 
     path: Path
     topic_id: str
     partitions: int
-    busy_seconds: float
+    patience: Patience
     place: Place
 
     @classmethod
-    def open(cls, folder: Path, *, lock: Path, partitions: int, busy_seconds: float) -> Self:
+    def open(cls, folder: Path, *, lock: Path, partitions: int, patience: Patience) -> Self:
         """Recognise the file in the folder, or make it.
 
         Args:
             folder: exists, and is locked by the caller.
             lock: the file that the caller holds locked.
             partitions: how many a new log gets; one that exists keeps what it has.
-            busy_seconds: how long to wait for a lock.
+            patience: with which locks are waited for.
 
         Raises:
             DatabaseDamaged: it can't be read, or is no database at all.
             StorageUnusable: it belongs to another program, to a later version of this one, or can't be opened.
         """
         path = folder / FILE_NAME
-        try:
-            with closing(_connect(path, busy_seconds)) as connection:
-                new = _is_new(connection, path)
-                # Also in a file that exists: a copy made by VACUUM INTO has lost it.
+        with _in_our_words(path), closing(_connect(path, patience)) as connection:
+            new = _is_new(connection, path)
+            # Also in a file that exists: a copy made by VACUUM INTO has lost it.
+            _use_write_ahead_log(connection, path)
+            if new:
+                _make(connection, partitions)
+            return cls(path, *_topic(connection, path), patience, Place(path, lock))
+
+    @classmethod
+    def open_beside(cls, folder: Path, *, patience: Patience) -> Self:
+        """Recognise the file in a folder that others may have open, and make nothing.
+
+        Raises:
+            DatabaseDamaged: it can't be read, or is no database at all.
+            StorageUnusable: there is none, or nothing in it; or as `open`.
+        """
+        path = folder / FILE_NAME
+        with _in_our_words(path):
+            if not path.exists():
+                raise StorageUnusable(folder, f"it holds no data of LearnFlow (no {FILE_NAME})")
+            with closing(_connect(_existing(path), patience)) as connection:
+                if _is_new(connection, path):
+                    raise StorageUnusable(path, "nothing was ever written into it")
                 _use_write_ahead_log(connection, path)
-                if new:
-                    _make(connection, partitions)
-                row = connection.execute("SELECT id, partitions FROM topic").fetchone()
-                place = Place(path, lock)
-        except sqlite3.Error as error:
-            if is_damage(error):
-                raise DatabaseDamaged(path, str(error)) from error
-            raise StorageUnusable(path, describe(error)) from error
-        except OSError as error:
-            raise StorageUnusable(path, error.strerror or str(error)) from error
-        if row is None:
-            raise DatabaseDamaged(path, "it does not say which log it holds")
-        return cls(path, row[0], row[1], busy_seconds, place)
+                return cls(path, *_topic(connection, path), patience, Place(path))
+
+    def wal_bytes(self) -> int:
+        """The size of the write-ahead log; 0 if there is none."""
+        try:
+            return self.path.with_name(f"{self.path.name}-wal").stat().st_size
+        except OSError:
+            return 0
 
     def writer(self) -> sqlite3.Connection:
         """Open the connection that writes, for use by one thread at a time.
@@ -102,10 +131,12 @@ class Database:
                 "fullfsync = ON",  # On macOS, fsync alone leaves the data in the drive's cache.
                 "checkpoint_fullfsync = ON",
                 f"wal_autocheckpoint = {_WAL_PAGES}",
-                f"journal_size_limit = {_WAL_KEPT_BYTES}",
+                f"journal_size_limit = {WAL_KEPT_BYTES}",
                 "cache_size = -32000",
                 # Erased bytes vanish from pages that are written anyway; each build has another default.
                 "secure_delete = FAST",
+                # The writer waits for locks by itself: see there.
+                "busy_timeout = 0",
             ):
                 connection.execute(f"PRAGMA {pragma}")
         except sqlite3.Error:
@@ -130,17 +161,41 @@ class Database:
 
     def _reconnect(self) -> sqlite3.Connection:
         """Connect to the same file once more: never make one, and leave another one alone."""
-        connection = _connect(f"{self.path.absolute().as_uri()}?mode=rw", self.busy_seconds)
+        connection = _connect(_existing(self.path), self.patience)
         if not self.place.look():
             connection.close()
             raise sqlite3.OperationalError(REMOVED)
         return connection
 
 
-def _connect(path: Path | str, busy_seconds: float) -> sqlite3.Connection:
+def _existing(path: Path) -> str:
+    """The name by which SQLite opens a file that is there, and makes none."""
+    return f"{path.absolute().as_uri()}?mode=rw"
+
+
+def _connect(path: Path | str, patience: Patience) -> sqlite3.Connection:
     return sqlite3.connect(
-        path, uri=isinstance(path, str), timeout=busy_seconds, isolation_level=None, check_same_thread=False
+        path, uri=isinstance(path, str), timeout=patience.seconds, isolation_level=None, check_same_thread=False
     )
+
+
+@contextmanager
+def _in_our_words(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        if is_damage(error):
+            raise DatabaseDamaged(path, str(error)) from error
+        raise StorageUnusable(path, describe(error)) from error
+    except OSError as error:
+        raise StorageUnusable(path, error.strerror or str(error)) from error
+
+
+def _topic(connection: sqlite3.Connection, path: Path) -> tuple[str, int]:
+    row: tuple[str, int] | None = connection.execute("SELECT id, partitions FROM topic").fetchone()
+    if row is None:
+        raise DatabaseDamaged(path, "it does not say which log it holds")
+    return row
 
 
 def _is_new(connection: sqlite3.Connection, path: Path) -> bool:

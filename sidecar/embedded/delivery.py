@@ -1,22 +1,18 @@
 """Delivery: one task that reads the log behind every partition's position and hands on what it finds."""
 
 import asyncio
-import json
 import logging
-import sqlite3
 import time
 from dataclasses import dataclass
 
 from sidecar.delivery import BatchHandler, Verdict
 from sidecar.embedded.log import EmbeddedLog
-from sidecar.embedded.readers import Readers
 from sidecar.embedded.rows import insert
 from sidecar.embedded.writer import WriteFailed, Writer
 from sidecar.records import LogSlice
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 1.0
-_POSITIONS = "SELECT json_group_array(json_array(partition, next)) FROM consumer WHERE name = ?"
 _KEEP = " ON CONFLICT (name, partition) DO UPDATE SET next = excluded.next"
 
 
@@ -46,10 +42,9 @@ class EmbeddedDelivery:
     since then comes again. A batch to be retried, or one that can't be read, makes only its own partition wait.
     """
 
-    def __init__(self, log: EmbeddedLog, writer: Writer, readers: Readers, settings: DeliverySettings) -> None:
+    def __init__(self, log: EmbeddedLog, writer: Writer, settings: DeliverySettings) -> None:
         self._source = log
         self._writer = writer
-        self._readers = readers
         self._settings = settings
         self._abandoned = False
         self._task: asyncio.Task[None] | None = None
@@ -183,10 +178,7 @@ class EmbeddedDelivery:
             return
 
     async def _load(self) -> dict[int, int]:
-        def query(connection: sqlite3.Connection) -> str:
-            return str(connection.execute(_POSITIONS, (self._settings.group,)).fetchone()[0])
-
-        self._committed = dict(json.loads(await self._readers.run(query, what="log")))
+        self._committed = dict(await self._source.delivered())
         self._commit_at = time.monotonic() + self._settings.commit_seconds
         return dict(self._committed)
 

@@ -9,15 +9,17 @@ import logging
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
-from sidecar.embedded.database import Database
+from sidecar.embedded.database import WAL_KEPT_BYTES, Database
 from sidecar.embedded.failures import describe, is_damage, primary_code
 from sidecar.embedded.place import REMOVED
 
 _log = logging.getLogger(__name__)
 _MAX_GROUP = 512
+_FOLD_SECONDS = 5.0
 _ROLLED_BACK = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY})
 
 T = TypeVar("T")
@@ -87,13 +89,18 @@ class _Job(Generic[T]):
 class Writer:
     """Carries out jobs in the order they came, each wholly or not at all."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, beside: bool = False) -> None:
         """Open the connection and start the thread.
+
+        Args:
+            database: the file.
+            beside: whether another process may write as well; then this one keeps the write-ahead log within bounds.
 
         Raises:
             sqlite3.Error: the connection can't be opened.
         """
         self._database = database
+        self._beside = beside
         self._queue: queue.SimpleQueue[_Job[object] | None] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._closed = False
@@ -166,6 +173,8 @@ class Writer:
             open_ended = item is not None
             if group:
                 self._carry_out(group)
+                if self._beside:
+                    self._fold_log()
         self._connection.close()
 
     def _carry_out(self, group: Iterable[_Job[object]]) -> None:
@@ -176,7 +185,7 @@ class Writer:
         try:
             if place.gone:
                 raise sqlite3.OperationalError(REMOVED)
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._begin()
             # Only now: as long as the file is locked by another process, a job can still be withdrawn.
             for job in group:
                 if job.take():
@@ -198,6 +207,42 @@ class Writer:
             for job in taken:
                 job.fail(WriteFailed(detail, perhaps_written=unknown))
         _tell(taken)
+
+    def _begin(self) -> None:
+        """Begin a transaction as the file's only writer, once no other process is that.
+
+        SQLite would wait by itself, but soon looks only every tenth of a second: too seldom to find the moment between
+        two transactions of a process that writes without a pause.
+        """
+        patience = self._database.patience
+        end = time.monotonic() + patience.seconds
+        while True:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
+                    raise
+            else:
+                return
+            time.sleep(patience.look_seconds)
+
+    def _fold_log(self) -> None:
+        """Fold the write-ahead log into the file, if it has become too large, and let it begin anew.
+
+        SQLite does so by itself, but only if nobody begins to write meanwhile. With two who write large transactions
+        there is always one: 2.4 GB within 20 s (measured). Here others have to wait for it.
+        """
+        end = time.monotonic() + _FOLD_SECONDS
+        while self._database.wal_bytes() > WAL_KEPT_BYTES and time.monotonic() < end:
+            try:
+                (busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+            except sqlite3.Error as error:
+                # No harm is done but to the size of a file.
+                _log.warning("could not fold the log of %s: %s", self._database.path, describe(error))
+                return
+            if not busy:
+                return
+            time.sleep(self._database.patience.look_seconds)
 
     def _attempt(self, job: _Job[object]) -> None:
         """Do one job within the transaction; its failure undoes this job alone, unless all is lost."""

@@ -19,11 +19,13 @@ class KafkaConfig:
     Attributes:
         brokers: host and port of some brokers, separated by commas.
         topic: its name.
+        consumer_group: that the projector's sidecars deliver to, as the component `events` names it.
         properties: asked for when the first connection is made.
         seconds: until a question is given up.
     """
 
     brokers: str
     topic: str = "learnflow.events"
+    consumer_group: str = "learnflow-projector"
     properties: Properties = field(default=no_properties)
     seconds: float = 5.0

@@ -22,6 +22,8 @@ _COMMON: Final[Mapping[str, Any]] = {
     "log_level": 2,
 }
 
+_NO_GROUP: Final = "learnflow-reader"
+
 T = TypeVar("T")
 
 
@@ -75,15 +77,18 @@ class Connection:
                     raise failure_of(error.args[0], self.config.topic) from error
             return self._admin
 
-    async def new_consumer(self) -> Consumer:
-        """A consumer that belongs to no group, commits nothing, and sees everything that Dapr's consumer sees.
+    async def new_consumer(self, group: str = _NO_GROUP) -> Consumer:
+        """A consumer that joins no group, commits nothing, and sees everything that Dapr's consumer sees.
+
+        Args:
+            group: whose committed offsets it can be asked for.
 
         Raises:
             SidecarError: the properties can't be had, or are not valid.
         """
         properties = {
             **await self._all(),
-            "group.id": "learnflow-reader",  # required, and never joined
+            "group.id": group,  # required, and joined by who subscribes, which nobody here does
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "auto.offset.reset": "error",

@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import ListOffsetsResultInfo, OffsetSpec
 
-from sidecar.errors import SidecarUnavailable
 from sidecar.kafka.config import KafkaConfig
 from sidecar.kafka.connection import Connection, failure_of
+from sidecar.kafka.partition_reading import Limits, PartitionReading
 from sidecar.kafka.topic import describe, faults_of
-from sidecar.records import LogIdentity, LogRecord, LogSlice, PartitionBounds
+from sidecar.records import LogIdentity, LogSlice, PartitionBounds
 
-_POLL_RECORDS: Final = 500
-# The client waits this long for as many records as it was asked for, also when it has the last one already.
-_POLL_SECONDS: Final = 0.05
+_SETTLING: Final = frozenset(
+    {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
+)
+_PAUSE_SECONDS: Final = 0.1
 
 
 class KafkaLogReader:
@@ -26,7 +27,8 @@ class KafkaLogReader:
     def __init__(self, config: KafkaConfig) -> None:
         self._config = config
         self._connection = Connection(config)
-        self._consumer: Consumer | None = None
+        self._reading: PartitionReading | None = None
+        self._member: Consumer | None = None
         self._opening = asyncio.Lock()
         # The consumer blocks and is one reader's at a time; a single thread gives both.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="log-reader")
@@ -52,21 +54,46 @@ class KafkaLogReader:
     async def read(self, partition: int, first: int, until: int, *, max_records: int, max_bytes: int) -> LogSlice:
         """See `LogReader`. Where the time runs out in the middle, what was read until then is the slice."""
         async with self._opening:
-            consumer = self._consumer = self._consumer or await self._connection.new_consumer()
+            if self._reading is None:
+                self._reading = PartitionReading(await self._connection.new_consumer(), self._config.topic)
+            reading = self._reading
 
         def read() -> LogSlice:
             # Its time begins here and not while it waits for others.
-            limits = _Limits(max_records, max_bytes, self._config.seconds)
-            return _read(consumer, self._config.topic, partition, first, until, limits)
+            return reading.read(partition, first, until, Limits(max_records, max_bytes, self._config.seconds))
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, read)
 
+    async def delivered(self) -> Mapping[int, int]:
+        """See `LogReader`.
+
+        A consumer of the group is asked, one that never joins it: librdkafka's admin client can be asked as well, and
+        kills the process where a broker has just ceased to coordinate the group (librdkafka #5040).
+        """
+        found = await describe(self._connection)
+        async with self._opening:
+            if self._member is None:
+                self._member = await self._connection.new_consumer(self._config.consumer_group)
+            member = self._member
+        asked = [TopicPartition(self._config.topic, partition.id) for partition in found.partitions]
+        answered = await asyncio.get_running_loop().run_in_executor(
+            self._thread, _committed, member, asked, self._config.seconds
+        )
+        for one in answered:
+            if one.error is not None:
+                raise failure_of(one.error, self._config.topic)
+        return {one.partition: one.offset for one in sorted(answered, key=_partition) if one.offset >= 0}
+
     async def close(self) -> None:
         """Close the connections; waits for a read under way."""
-        consumer = self._consumer
-        if consumer is not None:
-            await asyncio.get_running_loop().run_in_executor(self._thread, consumer.close)
-            self._consumer = None
+        reading = self._reading
+        if reading is not None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, reading.close)
+            self._reading = None
+        member = self._member
+        if member is not None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, member.close)
+            self._member = None
         self._thread.shutdown(wait=True)
 
     async def _offsets(self, partitions: list[int], which: OffsetSpec) -> dict[int, int]:
@@ -81,97 +108,17 @@ class KafkaLogReader:
         return {number: info.offset for number, info in zip(partitions, found, strict=True)}
 
 
-class _Limits:
-    """When a read ends, besides at its end."""
-
-    def __init__(self, records: int, size: int, seconds: float) -> None:
-        self._records = records
-        self._size = size
-        self._end = time.monotonic() + seconds
-
-    @property
-    def seconds(self) -> float:
-        return max(0.0, self._end - time.monotonic())
-
-    @property
-    def records(self) -> int:
-        return self._records
-
-    def take(self, message: Message) -> None:
-        self._records -= 1
-        self._size -= len(message.value() or b"")
-
-    def reached(self) -> bool:
-        return self._records <= 0 or self._size <= 0
-
-
-def _read(consumer: Consumer, topic: str, partition: int, first: int, until: int, limits: _Limits) -> LogSlice:
-    try:
-        start, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=limits.seconds)
-        # What the log has removed is absent for certain.
-        position, until = max(first, min(start, until)), min(until, end)
-        if position >= until:
-            return LogSlice((), position)
-        consumer.assign([TopicPartition(topic, partition, position)])
+def _committed(member: Consumer, asked: list[TopicPartition], seconds: float) -> list[TopicPartition]:
+    """What the group has committed; asks again while brokers settle which of them coordinates it."""
+    end = time.monotonic() + seconds
+    while True:
         try:
-            return _collect(consumer, topic, position, until, limits)
-        finally:
-            consumer.unassign()
-    except KafkaException as error:
-        if error.args[0].code() == KafkaError._UNKNOWN_PARTITION:  # noqa: SLF001 - a public constant
-            raise _unknown(consumer, topic, partition, limits.seconds) from error
-        raise failure_of(error.args[0], topic) from error
+            return member.committed(asked, timeout=max(end - time.monotonic(), _PAUSE_SECONDS))
+        except KafkaException as error:
+            if error.args[0].code() not in _SETTLING or time.monotonic() > end:
+                raise failure_of(error.args[0], asked[0].topic) from error
+        time.sleep(_PAUSE_SECONDS)
 
 
-def _unknown(consumer: Consumer, topic: str, partition: int, seconds: float) -> Exception:
-    """Why the client knows no such partition: it says the same while the brokers are away, or have no such topic."""
-    try:
-        found = consumer.list_topics(topic, max(seconds, _POLL_SECONDS)).topics[topic]
-    except KafkaException as error:
-        return failure_of(error.args[0], topic)
-    if found.error is not None:
-        return failure_of(found.error, topic)
-    if partition in found.partitions:
-        return SidecarUnavailable("log", f"partition {partition} of topic {topic} can't be reached yet")
-    return ValueError(f"topic {topic} has no partition {partition}")
-
-
-def _collect(consumer: Consumer, topic: str, position: int, until: int, limits: _Limits) -> LogSlice:
-    records: list[LogRecord] = []
-    while position < until and not limits.reached():
-        messages = consumer.consume(min(limits.records, _POLL_RECORDS), min(limits.seconds, _POLL_SECONDS))
-        if not messages and limits.seconds <= 0:
-            if records:
-                break
-            raise SidecarUnavailable("log", f"topic {topic} did not hand over offset {position} in time")
-        for message in messages:
-            error = message.error()
-            if error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public constant
-                if (message.offset() or 0) < until:
-                    continue  # told by a broker that has only just begun to lead, and does not have all of it yet
-                # What is left before it are markers, not records.
-                return LogSlice(tuple(records), until)
-            if error is not None:
-                raise KafkaException(error)
-            record = _record(message)
-            if record.offset >= until:
-                return LogSlice(tuple(records), until)
-            records.append(record)
-            limits.take(message)
-            position = record.offset + 1
-            if limits.reached():
-                break
-    return LogSlice(tuple(records), position)
-
-
-def _record(message: Message) -> LogRecord:
-    key, value = message.key(), message.value()
-    _, timestamp = message.timestamp()
-    return LogRecord(
-        partition=message.partition() or 0,
-        offset=message.offset() or 0,
-        key=None if key is None else key.decode("utf-8", "replace"),
-        # The sidecar delivers a record without a value as JSON's null, and both ways have to give the same bytes.
-        value=b"null" if value is None else value,
-        appended_at_ms=timestamp,
-    )
+def _partition(one: TopicPartition) -> int:
+    return one.partition

@@ -63,7 +63,7 @@ class DaprHarness:
         )
 
     async def open(self) -> None:
-        kafka = KafkaConfig(self._infrastructure.brokers, self._topic)
+        kafka = KafkaConfig(self._infrastructure.brokers, self._topic, consumer_group=self._topic)
         if not self._made:
             await create(Connection(kafka), TopicPlan(partitions=3))
             self._made = True

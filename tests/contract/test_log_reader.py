@@ -1,10 +1,16 @@
 """`LogReader`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
-from sidecar.records import NewRecord
-from tests.contract.collector import read_all
+import pytest
+
+from sidecar.delivery import Verdict
+from sidecar.log_reader import LogReader
+from sidecar.records import LogRecord, NewRecord
+from tests.contract.collector import Collector, read_all
 from tests.contract.harness import Harness, Ports
+from tests.deadlines import until
 
 
 class TestLogReader:
@@ -103,3 +109,68 @@ class TestLogReader:
         await harness.append_foreign(0, "k", b"v")
         end = (await reader.bounds())[0].end
         assert await read_all(reader, 0, first, end) == await read_all(reader, 0, first, end)
+
+
+class TestDelivered:
+    async def test_nothing_before_the_first_delivery(self, harness: Harness) -> None:
+        await harness.append_foreign(0, None, b"v")
+        assert await harness.ports.log_reader.delivered() == {}
+
+    async def test_it_moves_when_batches_are_settled(self, harness: Harness, name: Callable[[str], str]) -> None:
+        reader = harness.ports.log_reader
+        collector = Collector()
+        await harness.ports.delivery.start(collector)
+        for turn in range(2):
+            value = name(str(turn)).encode()
+            await harness.append_foreign(1, None, value)
+            end = (await reader.bounds())[1].end
+            await collector.until_values({value})
+            # The group commits now and then, and it has nothing to say of a partition that nothing came from.
+            await until(partial(_is_delivered, reader, {1: end}))
+        await harness.ports.delivery.stop()
+
+    @pytest.mark.parametrize("settled", [0, 1])
+    async def test_it_does_not_move_past_a_batch_to_be_retried(
+        self, harness: Harness, name: Callable[[str], str], settled: int
+    ) -> None:
+        good, bad = name("good").encode(), name("bad").encode()
+
+        async def refuse(batch: Sequence[LogRecord]) -> Verdict:
+            return Verdict.RETRY if any(record.value == bad for record in batch) else Verdict.SETTLED
+
+        collector = Collector(refuse)
+        await harness.ports.delivery.start(collector)
+        for _ in range(settled):
+            await harness.append_foreign(0, None, good)
+            await collector.until_values({good})
+        await harness.append_foreign(0, None, bad)
+        await collector.until(lambda: collector.values().count(bad) >= 3)
+        (refused,) = {batch[0].offset for batch in collector.batches if batch[-1].value == bad}
+        # What was settled is committed now and then; what was not, never, nor at the end.
+        expected = {0: refused} if settled else {}
+        await until(partial(_is_delivered, harness.ports.log_reader, expected))
+        await harness.close()
+        await harness.reopen()
+        assert await harness.ports.log_reader.delivered() == expected
+
+    async def test_it_is_where_delivery_begins_again(self, harness: Harness, name: Callable[[str], str]) -> None:
+        first, second = name("first").encode(), name("second").encode()
+        await harness.append_foreign(2, None, first)
+        collector = Collector()
+        await harness.ports.delivery.start(collector)
+        await collector.until_values({first})
+        begins = (await harness.ports.log_reader.bounds())[2].end
+        await until(partial(_is_delivered, harness.ports.log_reader, {2: begins}))
+        await harness.ports.delivery.stop()
+        await harness.close()
+        await harness.reopen()
+        await harness.append_foreign(2, None, second)
+        collector = Collector()
+        await harness.ports.delivery.start(collector)
+        await collector.until_values({second})
+        await harness.ports.delivery.stop()
+        assert collector.batches[0][0].offset == begins
+
+
+async def _is_delivered(reader: LogReader, expected: Mapping[int, int]) -> bool:
+    return await reader.delivered() == expected

@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sidecar.embedded import EmbeddedSidecar
+from sidecar.embedded import EmbeddedSidecar, EmbeddedTool
+from sidecar.errors import StateConflict
 from sidecar.records import NewRecord, Put
 
 _ROOT = Path(__file__).parents[2]
 RECORDS_A_CALL = 3
+LARGE_KEYS = [f"large/{number}" for number in range(1_000)]
+LARGE_BYTES = 2_000
 
 
 @contextmanager
@@ -31,6 +34,13 @@ def line_of(process: subprocess.Popen[str]) -> str:
     """The next line that the process prints; empty if it has ended."""
     assert process.stdout is not None
     return process.stdout.readline().strip()
+
+
+def tell(process: subprocess.Popen[str], line: str) -> None:
+    """Write a line to the process's standard input."""
+    assert process.stdin is not None
+    process.stdin.write(line + "\n")
+    process.stdin.flush()
 
 
 def _say(text: str) -> None:
@@ -82,6 +92,43 @@ async def _append_for_ever(folder: Path) -> None:
     await asyncio.gather(*(append(task) for task in range(4)), *(transact(task) for task in range(2)))
 
 
+def race(folder: Path) -> None:
+    """As a tool: read the document that a line names, wait for a line, write it, and print whether that was allowed."""
+    asyncio.run(_race(folder))
+
+
+async def _race(folder: Path) -> None:
+    tool = EmbeddedTool.open(folder)
+    for line in sys.stdin:
+        key = line.strip()
+        read = await tool.state.read([key])
+        _say("ready")
+        value = sys.stdin.readline().strip().encode()
+        try:
+            await tool.state.transact([Put(key, value, read[key].etag if key in read else None)])
+        except StateConflict:
+            _say("lost")
+        else:
+            _say("won")
+    await tool.close()
+
+
+def write_large(folder: Path) -> None:
+    """As a tool: write many documents at once, for ever; print how often that was confirmed."""
+    asyncio.run(_write_large(folder))
+
+
+async def _write_large(folder: Path) -> None:
+    tool = EmbeddedTool.open(folder)
+    for turn in itertools.count(1):
+        read = await tool.state.read(LARGE_KEYS)
+        value = f"{turn:<{LARGE_BYTES}}".encode()
+        await tool.state.transact([Put(key, value, read[key].etag if key in read else None) for key in LARGE_KEYS])
+        # What there is to read does not go away while others append.
+        seen = sum(bounds.end - bounds.start for bounds in (await tool.log_reader.bounds()).values())
+        _say(f"{turn} {seen}")
+
+
 if __name__ == "__main__":
-    roles = {"hold_folder": hold_folder, "hold_write_lock": hold_write_lock, "append_for_ever": append_for_ever}
+    roles = {role.__name__: role for role in (hold_folder, hold_write_lock, append_for_ever, race, write_large)}
     roles[sys.argv[1]](Path(sys.argv[2]))

@@ -126,6 +126,9 @@ class BrokenLog:
     async def read(self, partition: int, first: int, until: int, *, max_records: int, max_bytes: int) -> LogSlice:
         return await self._asked().read(partition, first, until, max_records=max_records, max_bytes=max_bytes)
 
+    async def delivered(self) -> Mapping[int, int]:
+        return await self._asked().delivered()
+
     def _asked(self) -> LogReader:
         if self.failure is not None:
             raise self.failure

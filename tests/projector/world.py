@@ -30,6 +30,7 @@ class MemoryLog:
     topic_id: str = "topic-1"
     contents: dict[int, list[LogRecord | None]] = field(default_factory=dict)
     starts: dict[int, int] = field(default_factory=dict)
+    committed: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.contents = {number: [] for number in range(self.partitions)}
@@ -70,6 +71,10 @@ class MemoryLog:
             found.append(record)
             size += len(record.value)
         return LogSlice(tuple(found), max(first, end))
+
+    async def delivered(self) -> Mapping[int, int]:
+        await asyncio.sleep(0)
+        return dict(self.committed)
 
 
 @dataclass

@@ -58,9 +58,17 @@ def get(port: int, path: str) -> tuple[int, bytes]:
         connection.close()
 
 
-@pytest.mark.parametrize("app_id", ["course-agent", "user-progress", "projector"])
+@pytest.mark.parametrize(
+    ("app_id", "components"),
+    [
+        ("course-agent", {"events", "documents", "secrets"}),
+        ("user-progress", {"events", "documents", "secrets"}),
+        ("projector", {"events", "documents", "secrets"}),
+        ("replay", {"documents", "secrets"}),
+    ],
+)
 def test_loads_the_components_and_connects_to_placement(
-    infrastructure: Infrastructure, sidecars: list[Daprd], app_id: str
+    infrastructure: Infrastructure, sidecars: list[Daprd], app_id: str, components: set[str]
 ) -> None:
     sidecar = infrastructure.daprd(DaprdOptions(app_id=app_id, name=f"loads-{app_id}"))
     sidecars.append(sidecar)
@@ -68,7 +76,7 @@ def test_loads_the_components_and_connects_to_placement(
     assert get(sidecar.http_port, "/v1.0/healthz/outbound")[0] == 204
     sidecar.wait_with_app()
     found = sidecar.metadata()
-    assert {component["name"] for component in found["components"]} == {"events", "documents", "secrets"}
+    assert {component["name"] for component in found["components"]} == components
     assert found["actorRuntime"]["placement"] == "placement: connected"
     said = sidecar.process.command.log.read_text(encoding="utf-8")
     assert "level=error" not in said

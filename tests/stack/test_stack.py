@@ -90,6 +90,9 @@ def test_the_program_keeps_its_data_and_leaves_nothing_running(
     with make_stack(data) as (process, said):
         port = int(re.findall(r"export COURSE_AGENT=http://127.0.0.1:(\d+)", said)[0])
         assert http_probe.status(port, "/readyz") == 200
+        operators = data / "operator.env"
+        assert str(operators) in said
+        assert set(operators.read_text(encoding="utf-8").split()) <= set(said.split())
         topic = (data / "logs" / "log-create.log").read_text(encoding="utf-8").split("made ")[1]
         process.kill()
     assert eventually(lambda: with_mark(str(data)) == [], 30)

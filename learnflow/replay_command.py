@@ -1,0 +1,173 @@
+"""`learnflow replay`: every projection built anew while the services go on."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from learnflow.operating import INTERRUPTED, AsJson, DataDir, operator_settings, print_json, refuse
+from learnflow.replaying.options import Observer, ReplayOptions
+from learnflow.replaying.replay import DifferencesFound, Outcome, plan, replay
+from learnflow.replaying.reporting import Reporter, describe, reporter
+from learnflow.terminal import errors, output
+from learnflow.verify_report import comparison_lines
+from projector.errors import ProjectorError
+from projector.verification.acceptance import Acceptance, InvalidPattern
+from projector.verification.findings import Comparison
+from read_models.codec import UnreadableDocument
+from sidecar.errors import SidecarError
+
+T = TypeVar("T")
+
+Workers = Annotated[int, typer.Option(min=1, max=64, help="Processes that fold, each on partitions of its own.")]
+Batch = Annotated[int, typer.Option(min=1, max=100_000, help="Records read from the log at once.")]
+Memory = Annotated[int, typer.Option(min=64, metavar="MIB", help="What all workers together may take, about.")]
+Follow = Annotated[
+    bool,
+    typer.Option(help="Where the fold version changes: fold on until projectors of the new version do."),
+]
+
+
+def replay_command(  # noqa: PLR0913 - the options of a command
+    *,
+    workers: Workers = 2,
+    batch: Batch = 2000,
+    memory: Memory = 1024,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a replay that was left unfinished.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    switch: Annotated[bool, typer.Option(help="Let the new generation serve in the end.")] = True,
+    verify: Annotated[bool, typer.Option(help="Compare it with the one that serves, before.")] = True,
+    accept_differences: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Differences that are as they should be; may come several times."),
+    ] = None,
+    follow: Follow = True,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Build every projection anew from the log while the services go on, compare, and switch.
+
+    What serves now goes on serving until the new generation has all that it has; the switch is one transaction. The old
+    generation is kept: `learnflow generations activate` goes back to it. Ctrl-C or a crash at any moment harms nothing:
+    `learnflow replay --resume` goes on.
+
+    Examples:
+    - `learnflow replay` builds, compares, switches
+
+    - `learnflow replay --dry-run` says what there is to do
+
+    - `learnflow replay --workers 4 --memory 4096` on a larger machine
+
+    - `learnflow replay --accept-differences 'learner:days.*'` where a new fold changes just that
+    """
+    settings = operator_settings(data_dir)
+    if dry_run:
+        found = run_to_end(lambda: plan(settings), None)
+        if as_json:
+            print_json(asdict(found))
+        else:
+            output.print(f"{describe(found)} Nothing was done.", markup=False)
+        return
+    options = ReplayOptions(
+        workers=workers,
+        batch=batch,
+        memory_mib=memory,
+        resume=resume,
+        switch=switch,
+        verify=verify,
+        acceptance=acceptance_of(accept_differences or ()),
+        follow=follow,
+    )
+    outcome = observed(lambda observer: replay(settings, options, observer))
+    report(outcome, as_json=as_json)
+
+
+def acceptance_of(patterns: Sequence[str]) -> Acceptance:
+    """The differences that somebody accepts; ends the program where a pattern is none."""
+    try:
+        return Acceptance(patterns)
+    except InvalidPattern as invalid:
+        refuse(invalid)
+
+
+def observed(work: Callable[[Observer], Awaitable[T]]) -> T:
+    """Do some work that shows its progress on stderr; ends the program with one line where it can't be done."""
+    shown = reporter()
+    return run_to_end(lambda: work(shown), shown)
+
+
+def run_to_end(work: Callable[[], Awaitable[T]], shown: Reporter | None) -> T:
+    """Do some work; ends the program with one line where it can't be done, or Ctrl-C ends it."""
+
+    async def run() -> T:
+        try:
+            return await work()
+        finally:
+            if shown is not None:
+                shown.close()
+
+    try:
+        return asyncio.run(run())
+    except DifferencesFound as differ:
+        for line in comparison_lines(differ.comparison):
+            errors.print(line, markup=False)
+        refuse(differ)
+    except KeyboardInterrupt:
+        errors.print("stopped; `learnflow replay --resume` goes on with what was built", markup=False)
+        raise typer.Exit(INTERRUPTED) from None
+    except (ProjectorError, SidecarError, UnreadableDocument) as failure:
+        refuse(failure)
+
+
+def report(outcome: Outcome, *, as_json: bool) -> None:
+    """Print what a replay came to."""
+    if as_json:
+        print_json(summary(outcome))
+        return
+    plan, accounts = outcome.plan, outcome.accounts
+    rate = (plan.positions - plan.done) / outcome.seconds if outcome.seconds else 0
+    output.print(
+        f"Built in {outcome.seconds:,.1f} s ({rate:,.0f} positions/s): {accounts['applied']:,} events applied,"
+        f" {accounts['duplicate']:,} duplicates, {accounts['parked']:,} parked, {accounts['missing']:,} missing.",
+        markup=False,
+    )
+    if outcome.comparison is not None:
+        output.print(_compared(outcome.comparison, plan.active), markup=False)
+    if outcome.switched:
+        output.print(
+            f"Generation {plan.generation} serves. Generation {plan.active} is kept: `learnflow generations activate"
+            f" {plan.active}` goes back to it, `learnflow generations prune {plan.active}` throws it away.",
+            markup=False,
+        )
+    else:
+        output.print(
+            f"Generation {plan.generation} is kept beside generation {plan.active}, which goes on serving:"
+            f" `learnflow generations activate {plan.generation}` lets it serve.",
+            markup=False,
+        )
+
+
+def summary(outcome: Outcome) -> dict[str, Any]:
+    """What a replay came to, as JSON has it."""
+    comparison = outcome.comparison
+    return {
+        **asdict(outcome.plan),
+        **outcome.accounts,
+        "seconds": round(outcome.seconds, 3),
+        "switched": outcome.switched,
+        "compared": None if comparison is None else comparison.documents,
+        "differing_as_accepted": None if comparison is None else comparison.accepted,
+        "unsettled": None if comparison is None else comparison.unsettled,
+    }
+
+
+def _compared(comparison: Comparison, other: int) -> str:
+    found = f"Compared {comparison.documents:,} documents with generation {other}: "
+    if comparison.accepted:
+        found += f"{comparison.accepted:,} differ as was accepted, the others are the same"
+    else:
+        found += "all the same"
+    late = f", but for {comparison.unsettled:,} that traffic kept changing" if comparison.unsettled else ""
+    return f"{found}{late}."

@@ -1,0 +1,51 @@
+"""A run's signs of life."""
+
+import asyncio
+from contextlib import suppress
+
+from projector.replay.runs import BEAT_SECONDS, Run
+from read_models import codec, keys
+from read_models.documents import RunDocument
+from sidecar.errors import SidecarError
+from sidecar.records import Delete, Put
+from sidecar.state_reader import StateReader
+from sidecar.state_writer import StateWriter
+
+
+class Heart:
+    """Writes how far a run is, every `BEAT_SECONDS`, so that others see that it lives.
+
+    Attributes:
+        phase: what the run is doing, for people.
+        scanned: positions of the log that it has gone through.
+        positions: how many there are.
+    """
+
+    def __init__(self, reader: StateReader, writer: StateWriter, run: Run) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._run = run
+        self._beat = 0
+        self.phase = ""
+        self.scanned = 0
+        self.positions = 0
+
+    async def beating(self) -> None:
+        """Beat until cancelled. A beat that can't be written is left out; none of it is needed to be right."""
+        while True:
+            with suppress(SidecarError):
+                await self._write()
+            await asyncio.sleep(BEAT_SECONDS)
+
+    async def stop(self) -> None:
+        """Leave no last word behind, if it is still this run's."""
+        with suppress(SidecarError):
+            stored = (await self._reader.read([keys.RUN])).get(keys.RUN)
+            if stored is not None and codec.decode(stored.value, RunDocument).run == self._run.identity:
+                await self._writer.transact([Delete(keys.RUN, stored.etag)])
+
+    async def _write(self) -> None:
+        self._beat += 1
+        word = RunDocument(self._run.identity, self._beat, self.phase, self.scanned, self.positions)
+        stored = (await self._reader.read([keys.RUN])).get(keys.RUN)
+        await self._writer.transact([Put(keys.RUN, codec.encode(word), None if stored is None else stored.etag)])

@@ -1,0 +1,286 @@
+"""A replay from beginning to end: build beside the generation that serves, compare, switch, follow."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from learnflow.replaying.beside import beside
+from learnflow.replaying.crew import build
+from learnflow.replaying.heart import Heart
+from learnflow.replaying.messages import Assignment, Waiting
+from learnflow.replaying.options import Observer, ReplayOptions, ReplayPlan
+from learnflow.replaying.worker import Job
+from learnflow.settings import Settings
+from learnflow.sidecar import ToolPorts, open_tool
+from projector.errors import ProjectorError
+from projector.fold import FOLD_VERSION
+from projector.generations import accounts_of, check_log, check_whole, control_of
+from projector.replay.builder import Progress
+from projector.replay.patience import patiently
+from projector.replay.runs import Run, Runner, begin, give_up, next_number, partition_keys, reopen, resume
+from projector.replay.switching import checkpoints
+from projector.replay.takeover import Follower
+from projector.verification.audit import Fault, audit
+from projector.verification.compare import CompareOptions, compare_generations
+from projector.verification.findings import Comparison
+from read_models import keys
+
+NEAR_POSITIONS: Final = 20_000
+"""So few are left to one process; more are given to the workers once more."""
+
+T = TypeVar("T")
+
+
+class Unsound(ProjectorError):
+    """The accounts of the generation that was built do not add up, which they always must.
+
+    Attributes:
+        faults: what is wrong.
+    """
+
+    def __init__(self, generation: int, faults: Sequence[Fault]) -> None:
+        super().__init__(
+            f"the accounts of generation {generation} are not sound, it does not take over:"
+            f" {'; '.join(fault.detail for fault in faults)}"
+        )
+        self.faults = tuple(faults)
+
+
+class DifferencesFound(ProjectorError):
+    """The generation that was built differs from the one that serves in what was not to be accepted. It is kept.
+
+    Attributes:
+        generation: that was built.
+        comparison: with the one that serves.
+    """
+
+    def __init__(self, generation: int, comparison: Comparison) -> None:
+        super().__init__(
+            f"{comparison.rejected:,} of {comparison.documents:,} documents differ: generation {generation} does not"
+            f" take over, and is kept. If that is as it should be: `learnflow replay --resume {comparison.accepting}`;"
+            f" if not: `learnflow generations prune {generation}`"
+        )
+        self.generation = generation
+        self.comparison = comparison
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a replay came to.
+
+    Attributes:
+        plan: what was to be done.
+        accounts: over all partitions of the generation built: applied, duplicate, parked, missing.
+        seconds: that building took.
+        switched: whether it serves now.
+        comparison: with the generation that served; `None` where none was asked for.
+    """
+
+    plan: ReplayPlan
+    accounts: dict[str, int]
+    seconds: float
+    switched: bool
+    comparison: Comparison | None
+
+
+async def plan(settings: Settings) -> ReplayPlan:
+    """What a replay would do now. Nothing is written.
+
+    Raises:
+        ReplayUnderWay: another one is.
+        ProjectorError: log and documents do not fit, or the log has lost its beginning.
+        SidecarError: log or state store do not answer.
+    """
+    async with open_tool(settings) as ports:
+        control, _ = control_of(await ports.state_reader.read([keys.CONTROL]))
+        check_log(control, await ports.log_reader.identity())
+        bounds = await ports.log_reader.bounds()
+        check_whole(bounds)
+        return ReplayPlan(
+            generation=next_number(control),
+            active=control.active,
+            partitions=len(bounds),
+            positions=sum(bound.end - bound.start for bound in bounds.values()),
+            done=0,
+            fold=FOLD_VERSION,
+            active_fold=control.folds.get(str(control.active), "unknown"),
+        )
+
+
+async def replay(settings: Settings, options: ReplayOptions, observer: Observer) -> Outcome:
+    """Build the next generation from the log while the active one serves, and let it take over.
+
+    Log and state store may be away for a while meanwhile. It may be cancelled or killed at any moment: what serves is
+    complete, and what was built can be resumed.
+
+    Raises:
+        ReplayUnderWay: another replay builds a generation, or was left unfinished.
+        NothingToResume: asked to resume, and there is nothing.
+        DifferencesFound: the generations differ in what was not to be accepted; the new one is kept.
+        BuildFailed: a partition can't be built.
+        ProjectorError: log and documents do not fit, or the log has lost its beginning.
+        SidecarError: log or state store do not answer at the beginning, or hold what can't be read.
+    """
+    async with open_tool(settings) as ports:
+        start = resume if options.resume else begin
+        run = await start(ports.log_reader, ports.state_reader, ports.state_writer, Runner.here())
+        return await _Replay(settings, options, observer, ports, run).carry_out()
+
+
+async def activate(settings: Settings, options: ReplayOptions, observer: Observer, generation: int) -> Outcome | None:
+    """Bring a generation that exists to the end of the log and let it serve; `None` if it does already.
+
+    Raises:
+        UnknownGeneration: there is none of this number.
+        ForeignFold: it is of another fold version than this program's.
+        ProjectorError, SidecarError: as for `replay`.
+    """
+    async with open_tool(settings) as ports:
+        control, _ = control_of(await ports.state_reader.read([keys.CONTROL]))
+        if control.active == generation:
+            return None
+        run = await reopen(ports.log_reader, ports.state_reader, ports.state_writer, Runner.here(), generation)
+        return await _Replay(settings, options, observer, ports, run).carry_out()
+
+
+class _Replay:
+    """A run, and all that it takes to carry it out."""
+
+    def __init__(
+        self, settings: Settings, options: ReplayOptions, observer: Observer, ports: ToolPorts, run: Run
+    ) -> None:
+        self._settings = settings
+        self._options = options
+        self._observer = observer
+        self._ports = ports
+        self._run = run
+        self._heart = Heart(ports.state_reader, ports.state_writer, run)
+        self._follower = Follower(ports.log_reader, ports.state_reader, ports.state_writer, run, self._told)
+        self._positions: dict[int, int] = {}
+        self._troubles: dict[int | None, str] = {}
+
+    async def carry_out(self) -> Outcome:
+        async with beside(self._heart.beating()):
+            try:
+                return await self._carry_out()
+            finally:
+                await self._heart.stop()
+
+    async def _carry_out(self) -> Outcome:
+        plan = await self._plan()
+        self._observer.begun(plan)
+        begun = asyncio.get_running_loop().time()
+        await self._build()
+        seconds = asyncio.get_running_loop().time() - begun
+        comparison = await self._compare() if self._options.verify else None
+        if self._options.switch:
+            self._phase("switching")
+            await self._follower.switch()
+            await self._follow(plan)
+        else:
+            await patiently(lambda: give_up(self._ports.state_reader, self._ports.state_writer, self._run), self._told)
+        return Outcome(plan, await self._accounts(), seconds, self._options.switch, comparison)
+
+    async def _plan(self) -> ReplayPlan:
+        control, _ = control_of(await self._ports.state_reader.read([keys.CONTROL]))
+        reached = await checkpoints(self._ports.state_reader, self._run.generation)
+        bounds = await self._ports.log_reader.bounds()
+        return ReplayPlan(
+            generation=self._run.generation,
+            active=self._run.active,
+            partitions=len(bounds),
+            positions=sum(bound.end - bound.start for bound in bounds.values()),
+            done=sum(checkpoint + 1 - bounds[number].start for number, checkpoint in reached.items()),
+            fold=FOLD_VERSION,
+            active_fold=control.folds.get(str(self._run.active), "unknown"),
+        )
+
+    async def _build(self) -> None:
+        """Build by worker processes until what is left is little, then bring it to the end."""
+        self._phase("building")
+        while True:
+            reached = await self._patiently(lambda: checkpoints(self._ports.state_reader, self._run.generation))
+            bounds = await self._patiently(self._ports.log_reader.bounds)
+            self._positions = {number: checkpoint + 1 for number, checkpoint in reached.items()}
+            self._heart.positions = sum(bound.end for bound in bounds.values())
+            self._show()
+            left = {number: bounds[number].end - position for number, position in self._positions.items()}
+            if sum(left.values()) <= NEAR_POSITIONS:
+                break
+            await self._build_to({number: bounds[number].end for number, size in left.items() if size > 0}, left)
+        await self._follower.begin()
+        await self._follower.catch_up()
+        self._observer.scanned(self._heart.positions, self._heart.positions)
+
+    async def _build_to(self, ends: dict[int, int], left: dict[int, int]) -> None:
+        job = Job(
+            self._settings,
+            self._run.generation,
+            self._run.identity,
+            self._options.limits(self._settings.message_bytes),
+        )
+        # The longest first: what begins last should not take longest.
+        ordered = sorted(ends, key=lambda number: -left[number])
+        assignments = [Assignment(number, ends[number]) for number in ordered]
+        await build(job, assignments, self._options.workers, self._progress, self._waiting)
+
+    async def _compare(self) -> Comparison:
+        """Compare with the generation that serves, and keep up with the log meanwhile."""
+        self._phase("comparing")
+        log, reader, run = self._ports.log_reader, self._ports.state_reader, self._run
+        options = CompareOptions(acceptance=self._options.acceptance, progress=self._observer.scanned)
+        async with beside(self._follower.following()):
+            audited = await self._patiently(lambda: audit(log, reader, run.generation))
+            if not audited.sound:
+                raise Unsound(run.generation, audited.faults)
+            comparison = await self._patiently(
+                lambda: compare_generations(
+                    log, reader, run.active, run.generation, options=options, catch_up=self._follower.catch_up
+                )
+            )
+        if not comparison.equal:
+            raise DifferencesFound(run.generation, comparison)
+        return comparison
+
+    async def _follow(self, plan: ReplayPlan) -> None:
+        if plan.fold == plan.active_fold or not self._options.follow:
+            return
+        self._phase("following")
+        await self._follower.until_relieved(self._observer.following)
+
+    async def _accounts(self) -> dict[str, int]:
+        control, _ = control_of(await self._patiently(lambda: self._ports.state_reader.read([keys.CONTROL])))
+        wanted = partition_keys(control, self._run.generation)
+        found = accounts_of(await self._patiently(lambda: self._ports.state_reader.read(wanted)), wanted)
+        return {
+            name: sum(getattr(one, name) for one in found) for name in ("applied", "duplicate", "parked", "missing")
+        }
+
+    def _phase(self, name: str) -> None:
+        self._heart.phase = name
+        self._observer.phase(name)
+
+    def _progress(self, progress: Progress) -> None:
+        self._positions[progress.partition] = progress.position
+        self._show()
+
+    def _show(self) -> None:
+        self._heart.scanned = sum(self._positions.values())
+        self._observer.scanned(self._heart.scanned, self._heart.positions)
+
+    def _waiting(self, waiting: Waiting) -> None:
+        self._note(waiting.partition, waiting.trouble)
+
+    def _told(self, trouble: str | None) -> None:
+        self._note(None, trouble)
+
+    def _note(self, where: int | None, trouble: str | None) -> None:
+        if trouble is None:
+            self._troubles.pop(where, None)
+        else:
+            self._troubles[where] = trouble
+        self._observer.waiting("; ".join(dict.fromkeys(self._troubles.values())) or None)
+
+    async def _patiently(self, step: Callable[[], Awaitable[T]]) -> T:
+        return await patiently(step, self._told)

@@ -1,0 +1,271 @@
+"""Building a generation, a partition at a time, with write-back memory.
+
+The folds and the documents are those of the live engine. What differs is how much of the log one transaction takes: as
+much as fits into a message to the sidecar, so that a document is written once for many events. A transaction holds the
+partition's document with its checkpoint, like any other; whatever is lost before it is folded again from there.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from events.errors import Reason
+from projector.errors import AccountsBroken, FoldFault, HistoryGone
+from projector.fold import fold
+from projector.generations import check_fold, check_log, control_of
+from projector.items import OUTSIZED, Item, decode_record, missing, refused
+from projector.needs import needed_keys
+from projector.replay.patience import Told, patiently
+from projector.targets import Built
+from projector.workspace import Workspace
+from read_models import codec, keys
+from read_models.documents import PartitionDocument
+from sidecar.errors import MessageTooLarge, SidecarUnavailable, StateConflict
+from sidecar.log_reader import LogReader
+from sidecar.records import LogRecord, LogSlice, Put
+from sidecar.state_reader import StateReader
+from sidecar.state_writer import StateWriter
+
+logger = logging.getLogger(__name__)
+
+CONFLICTS: Final = 50
+"""So many in a row, without a transaction that succeeds, are no race any more."""
+_KEYS_A_READ: Final = 2000
+_LEAST_GROWTH: Final = 0.01
+_ENOUGH: Final = 0.8
+"""Of the limit: a transaction that is nearly full is not worth another look soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildLimits:
+    """How much is taken at once.
+
+    Attributes:
+        batch_records: records of one read of the log.
+        batch_bytes: about the most bytes of values of one read.
+        flush_bytes: about the most bytes of documents of one transaction.
+        flush_documents: the most documents of one transaction, but for those of one step.
+    """
+
+    batch_records: int = 2000
+    batch_bytes: int = 4 * 1024 * 1024
+    flush_bytes: int = 3 * 1024 * 1024
+    flush_documents: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a partition is.
+
+    Attributes:
+        position: the next offset to look at.
+        durable: the first offset that would be looked at again after a crash.
+    """
+
+    partition: int
+    position: int
+    durable: int
+
+
+class _FromTheStore(Exception):
+    """What is in memory is of no use any more: go on from what is stored."""
+
+
+class PartitionBuilder:
+    """Folds one partition into the generation of a run, from wherever its checkpoint is."""
+
+    def __init__(  # noqa: PLR0913 - each is another thing to talk to
+        self,
+        partition: int,
+        *,
+        log: LogReader,
+        reader: StateReader,
+        writer: StateWriter,
+        target: Built,
+        limits: BuildLimits,
+        progress: Callable[[Progress], None],
+        told: Told,
+    ) -> None:
+        self._partition = partition
+        self._key = keys.partition(target.number, partition)
+        self._log = log
+        self._reader = reader
+        self._writer = writer
+        self._target = target
+        self._limits = limits
+        self._progress = progress
+        self._told = told
+        self._flush_bytes = limits.flush_bytes
+        self._most = limits.batch_records
+        # Documents are larger or smaller than the records they come from; found out with every transaction.
+        self._growth = 1.0
+        self._absent = True
+        self._refusals: dict[int, tuple[Reason, str]] = {}
+
+    async def build(self, until: int) -> None:
+        """Account for every offset before `until`; waits for log and state store as long as they are away.
+
+        Raises:
+            RunReplaced: the generation is no longer this run's.
+            HistoryGone: the log has lost records that were not folded yet.
+            StateConflict: others keep writing the documents of this generation.
+            ProjectorError: log and documents do not fit.
+            SidecarError: what is stored can't be read, or a single record's documents can't be written.
+        """
+        conflicts = 0
+        checkpoint = -1
+        while True:
+            try:
+                reached = await patiently(lambda: self._session(until), self._told)
+            except _FromTheStore:
+                continue
+            except StateConflict:
+                # Another partition's builder wrote a document that is shared, or this run has been replaced.
+                self._absent = False
+                conflicts += 1
+                if conflicts > CONFLICTS:
+                    raise
+                await asyncio.sleep(0.01 * conflicts)
+                continue
+            if reached + 1 >= until:
+                return
+            conflicts = 0 if reached > checkpoint else conflicts
+            checkpoint = reached
+
+    async def _session(self, until: int) -> int:
+        """Fold from the checkpoint up to one transaction; returns the checkpoint reached."""
+        stored = await self._reader.read([keys.CONTROL, self._key])
+        control, _ = control_of(stored)
+        check_fold(control, self._target.generation(control))
+        check_log(control, await self._log.identity())
+        if self._key not in stored:
+            raise AccountsBroken(self._key)
+        accounts = codec.decode(stored[self._key].value, PartitionDocument)
+        first = accounts.checkpoint + 1
+        self._progress(Progress(self._partition, first, first))
+        if first >= until:
+            return accounts.checkpoint
+        # A generation that is new has no documents to read. Where another partition holds the same learner that is
+        # wrong, the transaction conflicts, and from then on they are read.
+        workspace = Workspace(new=self._absent and first == accounts.log_start)
+        workspace.load([self._key], stored)
+        position = await self._fold(workspace, first, until)
+        await self._flush(workspace, position - 1)
+        return position - 1
+
+    async def _fold(self, workspace: Workspace, first: int, until: int) -> int:
+        """Fold as much as one transaction takes; returns the next offset."""
+        position, size = first, 0
+        ahead = asyncio.ensure_future(self._read(position, until))
+        try:
+            while True:
+                found = await ahead
+                after = found.next_offset
+                ahead = asyncio.ensure_future(self._read(after, until) if after < until else _nothing(after))
+                for start in range(0, max(1, len(found.records)), self._most):
+                    records = found.records[start : start + self._most]
+                    whole = start + self._most >= len(found.records)
+                    end = after if whole else records[-1].offset + 1
+                    await self._step(workspace, position, records, end)
+                    position = end
+                    size += sum([len(record.value) for record in records])
+                    self._progress(Progress(self._partition, position, first))
+                    if position >= until or self._is_full(workspace, size):
+                        return position
+        finally:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
+
+    async def _read(self, first: int, until: int) -> LogSlice:
+        async def read() -> LogSlice:
+            found = await self._log.read(
+                self._partition,
+                first,
+                until,
+                max_records=self._limits.batch_records,
+                max_bytes=self._limits.batch_bytes,
+            )
+            if found.next_offset == first:
+                raise SidecarUnavailable("log", f"it does not reach offset {first} of partition {self._partition} yet")
+            return found
+
+        found = await patiently(read, self._told)
+        if not found.records or found.records[0].offset > first:
+            start = (await patiently(self._log.bounds, self._told))[self._partition].start
+            if start > first:
+                raise HistoryGone(partition=self._partition, wanted=first, start=start)
+        return found
+
+    async def _step(self, workspace: Workspace, first: int, records: Sequence[LogRecord], until: int) -> None:
+        items: list[Item] = []
+        for record in records:
+            if record.offset > first:
+                items += missing(self._partition, first, record.offset)
+            items.append(self._item(record))
+            first = record.offset + 1
+        items += missing(self._partition, first, until)
+        generation = self._target.number
+        while wanted := needed_keys(workspace, generation, self._partition, items):
+            await self._load(workspace, sorted(wanted))
+        try:
+            fold(workspace, generation, self._partition, items)
+        except FoldFault as fault:
+            logger.exception("a fold raised, its event is parked")
+            self._refusals[fault.offset] = (Reason.FOLD_FAILED, str(fault))
+            raise _FromTheStore from fault
+
+    def _item(self, record: LogRecord) -> Item:
+        item = decode_record(record)
+        refusal = self._refusals.get(record.offset)
+        return item if refusal is None else refused(item, *refusal)
+
+    async def _load(self, workspace: Workspace, wanted: Sequence[str]) -> None:
+        """Read documents, in as many messages as they take. What is written in between fails the transaction."""
+        for start in range(0, len(wanted), _KEYS_A_READ):
+            part = wanted[start : start + _KEYS_A_READ]
+            try:
+                stored = await self._reader.read(part, confirm_absence=False)
+            except MessageTooLarge:
+                if len(part) == 1:
+                    raise
+                middle = len(part) // 2
+                await self._load(workspace, part[:middle])
+                await self._load(workspace, part[middle:])
+            else:
+                workspace.load(part, stored)
+
+    def _is_full(self, workspace: Workspace, size: int) -> bool:
+        if workspace.touched >= self._limits.flush_documents:
+            return True
+        if size * self._growth < self._flush_bytes:
+            return False
+        # The estimate says that it is enough; the documents themselves say whether that is so.
+        documents = workspace.size()
+        self._growth = max(documents / size, _LEAST_GROWTH)
+        return documents >= self._flush_bytes * _ENOUGH
+
+    async def _flush(self, workspace: Workspace, last: int) -> None:
+        changes = workspace.changes(self._key)
+        try:
+            await self._writer.transact(changes)
+        except MessageTooLarge:
+            self._take_less(changes, last)
+            raise _FromTheStore from None
+        self._most = min(self._most * 2, self._limits.batch_records)
+
+    def _take_less(self, changes: Sequence[Put], last: int) -> None:
+        # At 1 and 1 a transaction holds a single record, the last one.
+        if self._most > 1 or self._flush_bytes > 1:
+            self._flush_bytes = max(1, min(self._flush_bytes, sum(len(one.value) for one in changes)) // 2)
+            self._most = max(1, self._most // 2)
+            return
+        if last in self._refusals:
+            raise MessageTooLarge(f"offset {last} can't even be parked within the sidecar's limit")
+        self._refusals[last] = (Reason.TOO_LARGE, OUTSIZED)
+        self._flush_bytes = self._limits.flush_bytes
+
+
+async def _nothing(position: int) -> LogSlice:
+    return LogSlice((), position)

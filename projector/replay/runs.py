@@ -1,0 +1,260 @@
+"""The run of a replay: begun, taken over, given up. `control` names it, and that makes it alone.
+
+Every transaction of a replay re-writes the document of its partition under its etag. Taking over re-writes them all, so
+whatever the run before still has in hand can't be written any more, however late it comes.
+"""
+
+import asyncio
+import os
+import socket
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from typing_extensions import override
+
+from projector.errors import NothingToResume, ReplayUnderWay, RunReplaced, UnknownGeneration
+from projector.fold import FOLD_VERSION
+from projector.generations import (
+    accounts_of,
+    check_accounts,
+    check_fold,
+    check_whole,
+    control_of,
+    empty_partitions,
+    ensure_control,
+)
+from projector.replay.amending import Stored, amend, rewritten
+from projector.targets import Built
+from read_models import codec, keys
+from read_models.documents import BuildingDocument, ControlDocument, RunDocument
+from sidecar.log_reader import LogReader
+from sidecar.records import Put
+from sidecar.state_reader import StateReader
+from sidecar.state_writer import StateWriter
+
+BEAT_SECONDS: Final = 1.0
+"""How often a run gives a sign of life."""
+SILENCE_SECONDS: Final = 5.0
+"""A run that gives none for so long is taken for dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Where a run is.
+
+    Attributes:
+        host: the name of the machine or container.
+        pid: the process.
+    """
+
+    host: str
+    pid: int
+
+    @classmethod
+    def here(cls) -> "Runner":
+        """This process."""
+        return cls(socket.gethostname(), os.getpid())
+
+    @override
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that is ours.
+
+    Attributes:
+        generation: that it builds.
+        active: the generation that served when it began.
+        identity: names the run.
+    """
+
+    generation: int
+    active: int
+    identity: str
+
+    def target(self) -> Built:
+        """Where the engine of this run writes."""
+        return Built(self.generation, self.identity)
+
+
+async def begin(log: LogReader, reader: StateReader, writer: StateWriter, runner: Runner) -> Run:
+    """Make a generation with the next number, empty, and a run that builds it; one transaction.
+
+    Raises:
+        ReplayUnderWay: another run builds one, or did and was left unfinished.
+        HistoryGone: the log has lost records, so that nothing complete can be built from it.
+        LogMismatch: the documents are those of another log.
+        SidecarUnavailable: log or state store do not answer; what was begun can be resumed.
+    """
+    await ensure_control(log, reader, writer)
+    check_whole(await log.bounds())
+    identity = str(uuid.uuid4())
+
+    def change(control: ControlDocument, _: Stored) -> tuple[ControlDocument, list[Put]] | None:
+        if control.building is not None:
+            if control.building.run == identity:
+                return None
+            raise _under_way(control.building, alive=True)
+        number = next_number(control)
+        building = BuildingDocument(number, identity, runner.host, runner.pid)
+        folds = {**control.folds, str(number): FOLD_VERSION}
+        new = msgspec.structs.replace(control, building=building, folds=folds, latest=number)
+        return new, empty_partitions(number, control.log.partitions)
+
+    control, _ = control_of(await reader.read([keys.CONTROL]))
+    if control.building is not None:
+        raise _under_way(control.building, alive=await is_alive(reader, control.building))
+    control = await amend(reader, writer, lambda _: (), change)
+    return _ours(control, identity)
+
+
+async def resume(log: LogReader, reader: StateReader, writer: StateWriter, runner: Runner) -> Run:
+    """Take over a run that was left unfinished.
+
+    Raises:
+        NothingToResume: there is none.
+        ReplayUnderWay: it still gives signs of life.
+        ForeignFold: it folded another version than we do.
+        ProjectorError: log and documents do not fit.
+        SidecarUnavailable: log or state store do not answer.
+    """
+    control = await ensure_control(log, reader, writer)
+    building = control.building
+    if building is None:
+        raise NothingToResume
+    return await _take(log, reader, writer, runner, building.generation)
+
+
+async def reopen(log: LogReader, reader: StateReader, writer: StateWriter, runner: Runner, generation: int) -> Run:
+    """Take a generation that exists, to bring it to the end of the log and let it serve.
+
+    Raises:
+        UnknownGeneration: it does not exist.
+        ReplayUnderWay: a run builds one; where it is this one, and the run is dead, it is taken over.
+        ForeignFold: it belongs to another fold version than ours.
+        ProjectorError: log and documents do not fit.
+        SidecarUnavailable: log or state store do not answer.
+    """
+    control = await ensure_control(log, reader, writer)
+    if str(generation) not in control.folds:
+        raise UnknownGeneration(generation, [int(number) for number in control.folds])
+    if control.building is not None and control.building.generation != generation:
+        raise _under_way(control.building, alive=await is_alive(reader, control.building))
+    return await _take(log, reader, writer, runner, generation)
+
+
+async def give_up(reader: StateReader, writer: StateWriter, run: Run) -> None:
+    """End a run without a switch: what it has built is kept, as a generation like any other. May be repeated.
+
+    Raises:
+        StateConflict: others keep writing `control`.
+        SidecarUnavailable: the state store does not answer.
+    """
+
+    def change(control: ControlDocument, _: Stored) -> tuple[ControlDocument, list[Put]] | None:
+        if control.building is None or control.building.run != run.identity:
+            return None
+        return msgspec.structs.replace(control, building=None, hold=""), []
+
+    await amend(reader, writer, lambda _: (), change)
+
+
+async def abandon(reader: StateReader, writer: StateWriter, generation: int) -> None:
+    """Give up the run that builds a generation, if it is dead; where none builds it nothing is done.
+
+    Raises:
+        ReplayUnderWay: it still gives signs of life.
+        StateConflict: others keep writing `control`.
+        SidecarUnavailable: the state store does not answer.
+    """
+    control, _ = control_of(await reader.read([keys.CONTROL]))
+    building = control.building
+    if building is None or building.generation != generation:
+        return
+    if await is_alive(reader, building):
+        raise _under_way(building, alive=True)
+    await give_up(reader, writer, Run(generation, control.active, building.run))
+
+
+async def is_alive(reader: StateReader, building: BuildingDocument) -> bool:
+    """Whether a run gives signs of life: at once where its process is gone from this machine, else within some seconds.
+
+    Raises:
+        SidecarUnavailable: the state store does not answer.
+    """
+    if building.host == socket.gethostname() and (building.pid == os.getpid() or not _is_running(building.pid)):
+        return False
+    before = await _last_word(reader)
+    end = asyncio.get_running_loop().time() + SILENCE_SECONDS
+    while asyncio.get_running_loop().time() < end:
+        await asyncio.sleep(BEAT_SECONDS / 4)
+        now = await _last_word(reader)
+        if now != before and now is not None and now.run == building.run:
+            return True
+    return False
+
+
+def next_number(control: ControlDocument) -> int:
+    """The number of the next generation; none is ever given twice."""
+    return max(control.latest, *map(int, control.folds)) + 1
+
+
+def partition_keys(control: ControlDocument, generation: int) -> list[str]:
+    """Keys of all partitions' documents of a generation, in key order."""
+    return sorted(keys.partition(generation, number) for number in range(control.log.partitions))
+
+
+async def _take(log: LogReader, reader: StateReader, writer: StateWriter, runner: Runner, generation: int) -> Run:
+    control, _ = control_of(await reader.read([keys.CONTROL]))
+    if control.building is not None and await is_alive(reader, control.building):
+        raise _under_way(control.building, alive=True)
+    check_fold(control, generation)
+    await check_accounts(log, reader, control, generation)
+    identity = str(uuid.uuid4())
+    dead = control.building
+
+    def named(now: ControlDocument) -> Iterable[str]:
+        return partition_keys(now, generation)
+
+    def change(now: ControlDocument, stored: Stored) -> tuple[ControlDocument, list[Put]] | None:
+        if now.building is not None and now.building.run == identity:
+            return None
+        if now.building != dead:
+            raise RunReplaced(generation)
+        check_fold(now, generation)
+        accounts_of(stored, partition_keys(now, generation))
+        building = BuildingDocument(generation, identity, runner.host, runner.pid)
+        new = msgspec.structs.replace(now, building=building, hold="")
+        return new, rewritten(stored, partition_keys(now, generation))
+
+    return _ours(await amend(reader, writer, named, change), identity)
+
+
+def _ours(control: ControlDocument, identity: str) -> Run:
+    if control.building is None or control.building.run != identity:
+        raise RunReplaced(0 if control.building is None else control.building.generation)
+    return Run(control.building.generation, control.active, identity)
+
+
+def _under_way(building: BuildingDocument, *, alive: bool) -> ReplayUnderWay:
+    return ReplayUnderWay(generation=building.generation, runner=str(Runner(building.host, building.pid)), alive=alive)
+
+
+async def _last_word(reader: StateReader) -> RunDocument | None:
+    stored = (await reader.read([keys.RUN])).get(keys.RUN)
+    return None if stored is None else codec.decode(stored.value, RunDocument)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

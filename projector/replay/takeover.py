@@ -1,0 +1,131 @@
+"""From a generation that is nearly there to one that serves, and that live projectors fold."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Final, TypeVar
+
+from projector.engine import Engine
+from projector.errors import StillBehind
+from projector.replay.patience import Told, patiently
+from projector.replay.runs import Run
+from projector.replay.switching import ask_for_quiet, checkpoints, try_switch
+from sidecar.errors import StateConflict
+from sidecar.log_reader import LogReader
+from sidecar.state_reader import StateReader
+from sidecar.state_writer import StateWriter
+
+CONFLICTS_BEFORE_QUIET: Final = 5
+FOLLOW_SECONDS: Final = 0.2
+"""How often the log is looked at while a generation is kept at its end."""
+
+T = TypeVar("T")
+
+
+class Follower:
+    """Keeps a run's generation at the end of the log, by the engine that live projectors use."""
+
+    def __init__(self, log: LogReader, reader: StateReader, writer: StateWriter, run: Run, told: Told) -> None:
+        self._log = log
+        self._reader = reader
+        self._writer = writer
+        self._run = run
+        self._told = told
+        self._engine = Engine(log=log, reader=reader, writer=writer, target=run.target())
+        self._turn = asyncio.Lock()
+
+    async def begin(self) -> None:
+        """Check that log and documents fit.
+
+        Raises:
+            ProjectorError: they do not.
+        """
+        await patiently(self._engine.establish, self._told)
+
+    async def catch_up(self) -> None:
+        """Account for everything that the log holds now; waits while log or state store are away.
+
+        Raises:
+            RunReplaced: the generation is no longer this run's.
+            ProjectorError: log and documents do not fit.
+        """
+        async with self._turn:
+            for partition in sorted(await patiently(self._log.bounds, self._told)):
+                await self._one(partition)
+
+    async def following(self) -> None:
+        """Stay at the end of the log until cancelled.
+
+        Raises:
+            RunReplaced: the generation is no longer this run's.
+            ProjectorError: log and documents do not fit.
+        """
+        while True:
+            await self.catch_up()
+            await asyncio.sleep(FOLLOW_SECONDS)
+
+    async def switch(self) -> None:
+        """Let the generation serve, as soon as it is as far as the one that does; waits for that.
+
+        Raises:
+            RunReplaced: the generation is no longer this run's.
+            ProjectorError: log and documents do not fit.
+        """
+        conflicts = 0
+        while True:
+            try:
+                behind = await self._patiently(lambda: try_switch(self._reader, self._writer, self._run))
+            except StateConflict:
+                conflicts += 1
+                if conflicts % CONFLICTS_BEFORE_QUIET == 0:
+                    with suppress(StateConflict):
+                        await self._patiently(lambda: ask_for_quiet(self._reader, self._writer, self._run))
+                continue
+            if not behind:
+                return
+            async with self._turn:
+                for partition in behind:
+                    await self._one(partition)
+
+    async def until_relieved(self, waiting: Callable[[Mapping[int, int]], None]) -> None:
+        """Go on folding the generation, which serves by now, until projectors of its fold version do.
+
+        A projector has done so where the group's committed position is beyond what the generation before had reached:
+        projectors of that one's fold version answer RETRY since the switch, and commit nothing. A partition without a
+        record since then has nobody to wait for.
+
+        Args:
+            waiting: is told which partitions are not taken over, and by how many offsets.
+
+        Raises:
+            ProjectorError: log and documents do not fit.
+        """
+        before = await self._patiently(lambda: checkpoints(self._reader, self._run.active))
+        while True:
+            await self.catch_up()
+            delivered = await self._patiently(self._log.delivered)
+            bounds = await self._patiently(self._log.bounds)
+            left = {
+                partition: bounds[partition].end - checkpoint - 1
+                for partition, checkpoint in before.items()
+                if bounds[partition].end > checkpoint + 1 and delivered.get(partition, 0) <= checkpoint + 1
+            }
+            if not left:
+                return
+            waiting(left)
+            await asyncio.sleep(FOLLOW_SECONDS)
+
+    async def _one(self, partition: int) -> None:
+        while True:
+            try:
+                await patiently(lambda: self._engine.catch_up(partition), self._told)
+            except StillBehind:
+                continue
+            except StateConflict:
+                # After a switch live projectors write the same documents; both are right.
+                await asyncio.sleep(FOLLOW_SECONDS)
+                continue
+            return
+
+    async def _patiently(self, step: Callable[[], Awaitable[T]]) -> T:
+        return await patiently(step, self._told)

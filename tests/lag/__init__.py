@@ -1,0 +1,1 @@
+"""How far the documents are behind the log: measured, judged, told."""

@@ -1,0 +1,1 @@
+"""Are differences found where there are some, and only there?"""
