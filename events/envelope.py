@@ -137,7 +137,7 @@ def decode(
     """
     if len(value) > MAX_RECORD_BYTES:
         raise EventRejected(Reason.TOO_LARGE, f"{len(value)} bytes, at most {MAX_RECORD_BYTES} are an event")
-    if contracts is CONTRACTS:
+    if contracts is CONTRACTS and upcasters is UPCASTERS:
         event = _decode_current(value)
         if event is not None:
             return event

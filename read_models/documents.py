@@ -107,7 +107,9 @@ class PruneDocument(Struct, frozen=True):
 
 
 class DecisionDocument(Struct, frozen=True):
-    """That a parked value is never to be folded. It outlives the generations, which park it again.
+    """That a parked value needs nobody's attention any more. It outlives the generations, which park it again.
+
+    Folds are pure and know nothing of it: one that can make something of the value does.
 
     Attributes:
         sha256: of the value, in hexadecimal.

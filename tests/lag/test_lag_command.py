@@ -15,13 +15,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner, Result
 
+from learnflow.cli import main
 from learnflow.lag_command import exit_status
 from projector.engine import Engine
 from projector.lag_judging import judge
 from read_models.documents import ControlDocument
 from sidecar.embedded import EmbeddedSidecar
 from tests.lag.looks import Scene
-from tests.lag.program import main
 from tests.projector.harness import REPORT
 from tests.strategies import value_of
 
@@ -82,7 +82,7 @@ def make_older(folder: Path, by_ms: int = HOUR_MS) -> None:
 
 
 def run(folder: Path, *options: str) -> Result:
-    return CliRunner().invoke(main, ["--data-dir", str(folder), *options])
+    return CliRunner().invoke(main, ["lag", "--data-dir", str(folder), *options])
 
 
 def as_json(folder: Path, *options: str) -> tuple[int, dict[str, Any]]:
@@ -208,7 +208,7 @@ def test_options_that_exclude_each_other_are_refused(folder: Path, other: str) -
 
 
 def test_help_shows_examples_and_statuses() -> None:
-    result = CliRunner().invoke(main, ["--help"])
+    result = CliRunner().invoke(main, ["lag", "--help"])
     assert "learnflow lag --max-seconds 60" in result.stdout
     assert "Exit status" in result.stdout
 
@@ -219,7 +219,7 @@ def test_watching_goes_on_until_interrupted(folder: Path, *, json_lines: bool) -
     append(folder, 1)
     options = ["--watch", SHORT, "--data-dir", str(folder), *(["--json"] if json_lines else [])]
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.lag.program", *options], stdout=subprocess.PIPE, text=True, env=os.environ
+        [sys.executable, "-m", "learnflow", "lag", *options], stdout=subprocess.PIPE, text=True, env=os.environ
     ) as process:
         try:
             assert process.stdout is not None

@@ -39,7 +39,7 @@ def stack(infrastructure: Infrastructure) -> Iterator[Stack]:
 def lag(stack: Stack, *options: str) -> tuple[int, dict[str, Any]]:
     """What the command says as JSON, and its exit status."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.lag.program", "--json", *options],
+        [sys.executable, "-m", "learnflow", "lag", "--json", *options],
         cwd=CHECKOUT,
         env=variables(stack.operator_variables),
         stdin=subprocess.DEVNULL,

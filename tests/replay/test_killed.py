@@ -3,6 +3,7 @@
 What it must give is not told by a replay: it is what the engine of a service made of the same log.
 """
 
+import asyncio
 import os
 import random
 import shutil
@@ -15,7 +16,7 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import pytest
@@ -36,9 +37,7 @@ OPTIONS: Final = ("--workers=2", "--batch=500")
 
 @pytest.fixture(scope="module")
 def folded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a history, folded by the engine; garbage, repeats and an empty partition among it."""
-    import asyncio
-
+    """A folder with a history, folded by the engine; garbage and repeats among it."""
     folder = tmp_path_factory.mktemp("folded") / "data"
     asyncio.run(_fill(folder))
     return folder
@@ -50,7 +49,7 @@ def folded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_is_left_after_kills_and_resumption_is_what_an_undisturbed_replay_gives(
     folded: Path, tmp_path: Path, seed: int
 ) -> None:
-    chance = random.Random(seed)  # noqa: S311 - which moments, no secret
+    chance = random.Random(seed)
     folder = tmp_path / "data"
     shutil.copytree(folded, folder)
     for _ in range(chance.choice((1, 1, 2, 3))):
@@ -77,7 +76,12 @@ def _kill_a_replay(folder: Path, chance: Random) -> None:
     resume = ["--resume"] if _control(folder).get("building") else []
     command = [str(LEARNFLOW), "replay", *OPTIONS, *resume, "--data-dir", str(folder)]
     with subprocess.Popen(
-        command, env=environment(None), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
+        command,
+        env=environment(None),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
     ) as process:
         assert process.stderr is not None
         phase = chance.choice(PHASES)
@@ -124,12 +128,13 @@ def _other_keys(folder: Path, generations: set[int]) -> set[str]:
     return {key for key, _ in _rows(folder) if not key.startswith(prefixes)} - {"replay"}
 
 
-def _control(folder: Path) -> dict[str, object]:
-    return msgspec.json.decode(dict(_rows(folder))["control"], type=dict)
+def _control(folder: Path) -> dict[str, Any]:
+    control: dict[str, Any] = msgspec.json.decode(dict(_rows(folder))["control"])
+    return control
 
 
 async def _fill(folder: Path) -> None:
-    chance = random.Random(5)  # noqa: S311 - a history, no secret
+    chance = random.Random(5)
     sidecar = EmbeddedSidecar.open(folder)
     try:
         records = [_record(chance, number) for number in range(EVENTS)]

@@ -1,7 +1,6 @@
 """Logs with generations folded from them, in memory, and ways to damage and to disturb them."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -188,10 +187,3 @@ def run(step: Awaitable[Any]) -> Any:
         return await step
 
     return asyncio.run(all_of_it())
-
-
-def some_of(sequence: Sequence[int], seed: int) -> list[int]:
-    """The numbers in an order that a seed gives."""
-    turned = list(sequence)
-    random.Random(seed).shuffle(turned)
-    return turned

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from hashlib import sha256
@@ -19,27 +18,14 @@ from read_models import keys
 from sidecar.embedded import EmbeddedSidecar
 from sidecar.records import NewRecord, Put
 from tests.projector.harness import REPORT
-from tests.servers import environment, running_server
+from tests.servers import learnflow, running_server
 from tests.strategies import value_of
 
 pytestmark = pytest.mark.process
 
-PROGRAM = (
-    "import typer; from learnflow.verify_command import verify; main = typer.Typer();"
-    " main.callback()(lambda: None); main.command('verify')(verify); main()"
-)
-
 
 def verify(data_dir: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM, "verify", "--data-dir", data_dir, *arguments],
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    return learnflow("verify", "--data-dir", data_dir, *arguments)
 
 
 @asynccontextmanager

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,8 +16,7 @@ from deploy.stack.stack import Stack
 from learnflow.verify_command import DIFFERENT
 from tests.real.conftest import clean, stack
 from tests.real.surroundings import TABLE, documents, sql, wait_until_folded
-from tests.servers import environment
-from tests.verification.test_command import PROGRAM
+from tests.servers import learnflow
 
 __all__ = ["clean", "stack"]
 
@@ -28,15 +26,7 @@ LEARNERS = [f"learner-{number}" for number in range(20)]
 
 
 def verify(variables: dict[str, str], *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM, "verify", *arguments],
-        env=environment(variables),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+    return learnflow("verify", *arguments, env=variables, timeout=200)
 
 
 @contextmanager
