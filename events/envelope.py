@@ -8,7 +8,7 @@ value), accepts NaN, and raises whatever the parser raises. A test holds what we
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Generic, Literal, TypeVar
+from typing import Annotated, Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 from cloudevents.core.v1.event import CloudEvent
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -17,7 +17,7 @@ from pydantic_core import from_json, to_json
 from events.contracts import CONTRACTS, EventData, LessonRequested
 from events.errors import EventRejected, EventTooLarge, Reason
 from events.identity import ID_PATTERN, fingerprint, lesson_id_for
-from events.times import SinceEpoch, to_microseconds
+from events.times import SinceEpoch, UsualMoment, to_microseconds, usual_microseconds
 from events.upcasting import UPCASTERS, UpcasterChain
 
 MAX_EVENT_BYTES: Final = 256 * 1024
@@ -48,8 +48,7 @@ class EventMetadata:
     causation_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedEvent:
+class RecordedEvent(NamedTuple):
     """An event read from the log, its data in the current version.
 
     Attributes:
@@ -68,9 +67,10 @@ class RecordedEvent:
 
 
 D = TypeVar("D", EventData, dict[str, Any])
+M = TypeVar("M", datetime, str)
 
 
-class _Envelope(BaseModel, Generic[D]):
+class _Envelope(BaseModel, Generic[D, M]):
     """CloudEvents 1.0.2 in JSON, as far as a fold relies on it; other attributes may be there."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
@@ -80,13 +80,13 @@ class _Envelope(BaseModel, Generic[D]):
     source: Annotated[str, Field(min_length=1, max_length=500)]
     type: str
     subject: Annotated[str, Field(pattern=ID_PATTERN)]
-    time: SinceEpoch
+    time: M
     data: D
 
 
-_AnyEnvelope = _Envelope[dict[str, Any]]
-_CURRENT: Final[tuple[tuple[bytes, str, type[_Envelope[Any]]], ...]] = tuple(
-    (f'"type":"{contract.cloudevent_type()}"'.encode(), contract.cloudevent_type(), _Envelope[contract])  # type: ignore[valid-type] # a class for each contract
+_AnyEnvelope = _Envelope[dict[str, Any], SinceEpoch]
+_CURRENT: Final[tuple[tuple[bytes, str, type[_Envelope[Any, str]]], ...]] = tuple(
+    (f'"type":"{contract.cloudevent_type()}"'.encode(), contract.cloudevent_type(), _Envelope[contract, UsualMoment])  # type: ignore[valid-type] # a class for each contract
     for contract in CONTRACTS
 )
 
@@ -171,7 +171,8 @@ def _decode_current(value: bytes) -> RecordedEvent | None:
         if marker in value:
             try:
                 envelope = envelope_of.model_validate_json(value)
-            except ValidationError:
+                time_us = usual_microseconds(envelope.time)
+            except ValueError:  # which a ValidationError is
                 return None
             if envelope.type != cloudevent_type or _fault_of(envelope, envelope.data) is not None:
                 return None
@@ -179,13 +180,13 @@ def _decode_current(value: bytes) -> RecordedEvent | None:
                 event_id=envelope.id,
                 source=envelope.source,
                 fingerprint=fingerprint(envelope.source, envelope.id),
-                time_us=to_microseconds(envelope.time),
+                time_us=time_us,
                 data=envelope.data,
             )
     return None
 
 
-def _fault_of(envelope: _Envelope[Any], data: EventData) -> tuple[Reason, str] | None:
+def _fault_of(envelope: _Envelope[Any, Any], data: EventData) -> tuple[Reason, str] | None:
     """What is wrong between an envelope and its data, each of which is right by itself."""
     if data.learner_id != envelope.subject:
         return Reason.WRONG_SUBJECT, "subject is not the learner of the data"
@@ -197,7 +198,7 @@ def _fault_of(envelope: _Envelope[Any], data: EventData) -> tuple[Reason, str] |
 
 
 def _current_data(
-    envelope: _Envelope[dict[str, Any]],
+    envelope: _Envelope[dict[str, Any], datetime],
     name: str,
     version: int,
     identity: str,

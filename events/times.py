@@ -1,13 +1,12 @@
 """Moments as events write them."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Final
 
 from pydantic import AwareDatetime, BeforeValidator, Field
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 _RFC_3339: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
@@ -24,8 +23,22 @@ Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written_
 """A date-time with its offset, as RFC 3339 section 5.6 writes it; anything else is no moment."""
 SinceEpoch = Annotated[AwareDatetime, Field(strict=False, ge=EPOCH), BeforeValidator(_written_as_rfc_3339)]
 """A `Moment` of 1970 or later."""
+UsualMoment = Annotated[
+    str, Field(pattern=r"^(19[7-9]|[2-9][0-9]{2})[0-9]-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{1,6})?Z$")
+]
+"""The text of a `SinceEpoch` as nearly all are written, for `usual_microseconds`."""
+
+
+def usual_microseconds(moment: str) -> int:
+    """The microseconds since 1970 of a `UsualMoment`.
+
+    Raises:
+        ValueError: there is no such day, or no such time of day.
+    """
+    return to_microseconds(datetime.fromisoformat(moment))
 
 
 def to_microseconds(moment: datetime) -> int:
     """An aware moment in whole microseconds since 1970 (UTC)."""
-    return (moment - EPOCH) // _MICROSECOND
+    since = moment - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

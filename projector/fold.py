@@ -108,9 +108,8 @@ def _apply_or_blame(workspace: Workspace, generation: int, accounts: PartitionDo
 def _apply(workspace: Workspace, generation: int, accounts: PartitionDocument, item: Happened) -> None:
     event, record = item.event, item.record
     position = Position(record.offset, record.appended_at_ms)
-    summary = None
-    if isinstance(event.data, LessonRequested):
-        summary = _summary(event.data, event.time_us, accounts, position)
+    asked = event.data if isinstance(event.data, LessonRequested) else None
+    summary = None if asked is None else _summary(asked, event.time_us, accounts, position)
     delta = learner_fold.apply(workspace, generation, event, summary, accounts.partition, position)
     if delta is None:
         accounts.duplicate += 1
@@ -118,11 +117,9 @@ def _apply(workspace: Workspace, generation: int, accounts: PartitionDocument, i
     accounts.applied += 1
     accounts.last_activity_us = max(accounts.last_activity_us, event.time_us)
     accounts.totals.add(delta)
-    if isinstance(event.data, LessonRequested) and summary is not None:
-        _file_lesson(workspace, generation, event.data, event.time_us)
-        _list_lesson(
-            workspace, generation, accounts, CatalogueEntry(event.data.lesson_id, event.data.learner_id, summary)
-        )
+    if asked is not None and summary is not None:
+        _file_lesson(workspace, generation, asked, event.time_us)
+        _list_lesson(workspace, generation, accounts, CatalogueEntry(asked.lesson_id, asked.learner_id, summary))
 
 
 def _summary(data: LessonRequested, time_us: int, accounts: PartitionDocument, position: Position) -> LessonSummary:

@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from events.envelope import RecordedEvent, decode
 from events.errors import EventRejected, Reason
@@ -13,12 +13,12 @@ logger = logging.getLogger(__name__)
 
 FUTURE_TOLERANCE: Final = timedelta(days=1)
 """How much later than the log took it an event may have occurred: far more than clocks differ, far less than a typo."""
+_FUTURE_TOLERANCE_US: Final = FUTURE_TOLERANCE // timedelta(microseconds=1)
 OUTSIZED: Final = "its documents exceed what the sidecar carries in one message"
 """Why a record is parked that can't be folded in any transaction."""
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(NamedTuple):
     """An offset with an event."""
 
     record: LogRecord
@@ -101,7 +101,7 @@ def decode_record(record: LogRecord) -> Happened | Refused:
         # A fault of ours must not stop a partition for ever: the value is kept, and can be retried once mended.
         logger.exception("decoding partition %s, offset %s raised", record.partition, record.offset)
         return Refused(record, EventRejected(Reason.INVALID_DATA, f"decoding raised {type(fault).__name__}"))
-    if event.time_us > record.appended_at_ms * 1000 + FUTURE_TOLERANCE // timedelta(microseconds=1):
+    if event.time_us > record.appended_at_ms * 1000 + _FUTURE_TOLERANCE_US:
         detail = "it occurred more than a day after the log took it"
         return Refused(record, EventRejected(Reason.FROM_THE_FUTURE, detail, fingerprint=event.fingerprint))
     return Happened(record, event)

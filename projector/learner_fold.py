@@ -62,13 +62,14 @@ def apply(
         return None
     workspace.touch(key)
     _fold_entry(workspace, generation, head, event, at, delta)
-    if isinstance(event.data, ProgressUpdated):
+    if isinstance(event.data, ProgressUpdated) and event.data.achievements:
         delta.achievements = _fold_achievements(head, event.data.achievements, event.time_us)
     _fold_day(head, event.time_us, delta.time_spent_ms)
     head.last_activity_us = max(head.last_activity_us, event.time_us)
-    seen = head.as_of.get(str(partition))
+    place = str(partition)
+    seen = head.as_of.get(place)
     if seen is None or seen.offset < position.offset:
-        head.as_of[str(partition)] = position
+        head.as_of[place] = position
     head.totals.add(delta)
     return delta
 
@@ -82,7 +83,7 @@ def _fold_entry(
     delta: Totals,
 ) -> None:
     data = event.data
-    if not isinstance(data, LessonRequested | ProgressUpdated):
+    if not isinstance(data, ProgressUpdated | LessonRequested):
         return
     entry, is_new = lesson_entry(workspace, generation, head, data.lesson_id)
     delta.lessons_known = int(is_new)

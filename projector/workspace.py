@@ -28,6 +28,9 @@ class Workspace:
 
     A document must be known, as loaded or as absent, before a fold asks for it; so nothing is quietly folded into an
     empty document.
+
+    Attributes:
+        new: whether what was not loaded is known to be absent.
     """
 
     def __init__(self, *, new: bool = False) -> None:
@@ -37,7 +40,7 @@ class Workspace:
             new: the documents are those of a generation that has none yet: what was not loaded is known to be absent.
                 Where that is wrong the transaction fails, as absent documents are written by first-write.
         """
-        self._new = new
+        self.new = new
         self._stored: dict[str, StoredDocument | None] = {}
         self._documents: dict[str, Document] = {}
         self._touched: set[str] = set()
@@ -53,7 +56,7 @@ class Workspace:
 
     def unknown(self, keys: Iterable[str]) -> set[str]:
         """Those of `keys` that are not known yet."""
-        return set() if self._new else {key for key in keys if key not in self._stored}
+        return set() if self.new else {key for key in keys if key not in self._stored}
 
     def find(self, key: str, shape: type[D]) -> D | None:
         """The document as it is now, or `None` if there is none; tell `touch` if you change it.
@@ -101,7 +104,7 @@ class Workspace:
         return sum([len(codec.encode(self._documents[key])) for key in self._touched])
 
     def _known(self, key: str) -> StoredDocument | None:
-        if key not in self._stored and not self._new:
+        if key not in self._stored and not self.new:
             raise UnknownKey(key)
         return self._stored.get(key)
 

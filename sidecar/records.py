@@ -1,6 +1,7 @@
 """What travels through the ports."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +17,7 @@ class NewRecord:
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class LogRecord:
+class LogRecord(NamedTuple):
     """A record as the log holds it.
 
     Attributes:

@@ -5,6 +5,7 @@ its parent does, however that ends.
 """
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -48,6 +49,9 @@ def main(job: Job, parent: Connection) -> None:
     # Ctrl-C goes to all processes of a terminal; the parent decides what becomes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(level=logging.WARNING)
+    # Hundreds of thousands of documents are no garbage, and need not be looked through again and again.
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 100)
     asyncio.run(_Worker(job, parent).run())
 
 

@@ -207,7 +207,7 @@ class PartitionBuilder:
             first = record.offset + 1
         items += missing(self._partition, first, until)
         generation = self._target.number
-        while wanted := needed_keys(workspace, generation, self._partition, items):
+        while not workspace.new and (wanted := needed_keys(workspace, generation, self._partition, items)):
             await self._load(workspace, sorted(wanted))
         try:
             fold(workspace, generation, self._partition, items)
@@ -218,8 +218,9 @@ class PartitionBuilder:
 
     def _item(self, record: LogRecord) -> Item:
         item = decode_record(record)
-        refusal = self._refusals.get(record.offset)
-        return item if refusal is None else refused(item, *refusal)
+        if record.offset not in self._refusals:
+            return item
+        return refused(item, *self._refusals[record.offset])
 
     async def _load(self, workspace: Workspace, wanted: Sequence[str]) -> None:
         """Read documents, in as many messages as they take. What is written in between fails the transaction."""

@@ -15,7 +15,8 @@ from tests.servers import running_server
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the README's examples need curl")
 def test_every_command_works_in_turn(tmp_path: Path) -> None:
     with running_server(tmp_path) as server:
-        follow(EXPORTS.replace("http://127.0.0.1:8000", server.url), server.url)
+        exports = f"{EXPORTS.replace('http://127.0.0.1:8000', server.url)}\nexport LEARNFLOW_DATA_DIR={tmp_path}"
+        follow(exports, server.url)
 
 
 def test_every_target_and_file_it_names_exists() -> None:

@@ -229,7 +229,7 @@ async def test_a_value_too_large_to_be_kept_is_read_from_the_log(world: World, m
     assert parked_document(world, 0).value is None
     world.log.contents[0][1] = None
     other = world.log.records(0)[1]
-    world.log.contents[0][2] = replace(other, value=newer_value_of(replace(REPORT, event_id="e-other")))
+    world.log.contents[0][2] = other._replace(value=newer_value_of(replace(REPORT, event_id="e-other")))
     results = [one async for one in retry_in(world).everything()]
     assert [one.outcome.value for one in results] == ["applied", "still-parked", "still-parked"]
     assert all("no longer holds the value" in str(one.detail) for one in results[1:])

@@ -47,7 +47,7 @@ async def test_a_hole_that_the_log_does_not_reach_yet_waits(world: World) -> Non
     (record,) = world.log.records(0)
     await world.fold_all()
     before = world.values
-    assert await world.engine.handle([replace(record, offset=9)]) is Verdict.RETRY
+    assert await world.engine.handle([record._replace(offset=9)]) is Verdict.RETRY
     assert "does not reach it yet" in str(world.engine.trouble)
     assert world.values == before
 
