@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from events.errors import Reason
-from projector.errors import AccountsBroken, FoldFault, OnHold, ProjectorError, StillBehind
+from projector.errors import AccountsBroken, FoldFault, HistoryGone, OnHold, ProjectorError, StillBehind
 from projector.generations import check_accounts, check_fold, ensure_control
 from projector.items import OUTSIZED, Decoder, Refused
 from projector.pieces import PieceLimits, cut
@@ -131,6 +131,8 @@ class Engine:
             SidecarError: log or state store do not answer.
             UnreadableDocument: the store holds something that is no document of ours.
         """
+        if not self._established:
+            await self.establish()
         end = (await self._log.bounds())[partition].end
         while (first := await self.checkpoint(partition) + 1) < end:
             found = await self._log.read(
@@ -138,6 +140,10 @@ class Engine:
             )
             if found.next_offset == first:
                 return
+            if not found.records or found.records[0].offset > first:
+                start = (await self._log.bounds())[partition].start
+                if start > first:
+                    raise HistoryGone(partition=partition, wanted=first, start=start)
             async with self._turns[partition]:
                 await self._settle(partition, found.records, until=found.next_offset)
 

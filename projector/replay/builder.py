@@ -103,6 +103,7 @@ class PartitionBuilder:
         self._growth = 1.0
         self._absent = True
         self._refusals: dict[int, tuple[Reason, str]] = {}
+        self._last = -1
 
     async def build(self, until: int) -> None:
         """Account for every offset before `until`; waits for log and state store as long as they are away.
@@ -139,7 +140,6 @@ class PartitionBuilder:
         stored = await self._reader.read([keys.CONTROL, self._key])
         control, _ = control_of(stored)
         check_fold(control, self._target.generation(control))
-        check_log(control, await self._log.identity())
         if self._key not in stored:
             raise AccountsBroken(self._key)
         accounts = codec.decode(stored[self._key].value, PartitionDocument)
@@ -152,7 +152,9 @@ class PartitionBuilder:
         workspace = Workspace(new=self._absent and first == accounts.log_start)
         workspace.load([self._key], stored)
         position = await self._fold(workspace, first, until)
-        await self._flush(workspace, position - 1)
+        # Asked after reading: a log that was made anew meanwhile is never folded onto what came from the old one.
+        check_log(control, await self._log.identity())
+        await self._flush(workspace)
         return position - 1
 
     async def _fold(self, workspace: Workspace, first: int, until: int) -> int:
@@ -166,6 +168,7 @@ class PartitionBuilder:
                 ahead = asyncio.ensure_future(self._read(after, until) if after < until else _nothing(after))
                 for start in range(0, max(1, len(found.records)), self._most):
                     records = found.records[start : start + self._most]
+                    self._last = records[-1].offset if records else self._last
                     whole = start + self._most >= len(found.records)
                     end = after if whole else records[-1].offset + 1
                     await self._step(workspace, position, records, end)
@@ -238,7 +241,7 @@ class PartitionBuilder:
                 workspace.load(part, stored)
 
     def _is_full(self, workspace: Workspace, size: int) -> bool:
-        if workspace.touched >= self._limits.flush_documents:
+        if workspace.touched >= self._limits.flush_documents or (size and self._flush_bytes == 1):
             return True
         if size * self._growth < self._flush_bytes:
             return False
@@ -247,24 +250,24 @@ class PartitionBuilder:
         self._growth = max(documents / size, _LEAST_GROWTH)
         return documents >= self._flush_bytes * _ENOUGH
 
-    async def _flush(self, workspace: Workspace, last: int) -> None:
+    async def _flush(self, workspace: Workspace) -> None:
         changes = workspace.changes(self._key)
         try:
             await self._writer.transact(changes)
         except MessageTooLarge:
-            self._take_less(changes, last)
+            self._take_less(changes)
             raise _FromTheStore from None
         self._most = min(self._most * 2, self._limits.batch_records)
 
-    def _take_less(self, changes: Sequence[Put], last: int) -> None:
+    def _take_less(self, changes: Sequence[Put]) -> None:
         # At 1 and 1 a transaction holds a single record, the last one.
         if self._most > 1 or self._flush_bytes > 1:
             self._flush_bytes = max(1, min(self._flush_bytes, sum(len(one.value) for one in changes)) // 2)
             self._most = max(1, self._most // 2)
             return
-        if last in self._refusals:
-            raise MessageTooLarge(f"offset {last} can't even be parked within the sidecar's limit")
-        self._refusals[last] = (Reason.TOO_LARGE, OUTSIZED)
+        if self._last in self._refusals:
+            raise MessageTooLarge(f"offset {self._last} can't even be parked within the sidecar's limit")
+        self._refusals[self._last] = (Reason.TOO_LARGE, OUTSIZED)
         self._flush_bytes = self._limits.flush_bytes
 
 

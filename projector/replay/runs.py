@@ -224,7 +224,8 @@ async def _take(log: LogReader, reader: StateReader, writer: StateWriter, runner
     def change(now: ControlDocument, stored: Stored) -> tuple[ControlDocument, list[Put]] | None:
         if now.building is not None and now.building.run == identity:
             return None
-        if now.building != dead:
+        # The run before may have come to its switch just now: what serves is not built.
+        if now.building != dead or now.active == generation:
             raise RunReplaced(generation)
         check_fold(now, generation)
         accounts_of(stored, partition_keys(now, generation))

@@ -1,8 +1,9 @@
 """From a generation that is nearly there to one that serves, and that live projectors fold."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import count
 from typing import Final, TypeVar
 
 from projector.engine import Engine
@@ -15,7 +16,7 @@ from sidecar.log_reader import LogReader
 from sidecar.state_reader import StateReader
 from sidecar.state_writer import StateWriter
 
-CONFLICTS_BEFORE_QUIET: Final = 5
+ATTEMPTS_BEFORE_QUIET: Final = 5
 FOLLOW_SECONDS: Final = 0.2
 """How often the log is looked at while a generation is kept at its end."""
 
@@ -71,18 +72,19 @@ class Follower:
             RunReplaced: the generation is no longer this run's.
             ProjectorError: log and documents do not fit.
         """
-        conflicts = 0
-        while True:
+        for attempt in count(1):
+            behind: Sequence[int] = ()
             try:
                 behind = await self._patiently(lambda: try_switch(self._reader, self._writer, self._run))
             except StateConflict:
-                conflicts += 1
-                if conflicts % CONFLICTS_BEFORE_QUIET == 0:
-                    with suppress(StateConflict):
-                        await self._patiently(lambda: ask_for_quiet(self._reader, self._writer, self._run))
-                continue
-            if not behind:
-                return
+                pass
+            else:
+                if not behind:
+                    return
+            # Live projectors win the race when they write within it as well as when they write just before it.
+            if attempt % ATTEMPTS_BEFORE_QUIET == 0:
+                with suppress(StateConflict):
+                    await self._patiently(lambda: ask_for_quiet(self._reader, self._writer, self._run))
             async with self._turn:
                 for partition in behind:
                     await self._one(partition)
