@@ -1,7 +1,6 @@
 """Kafka and Postgres as an operator sees them: the topic and the tables, past LearnFlow."""
 
 import json
-import re
 import time
 from collections import Counter
 from typing import Any, Final
@@ -80,14 +79,20 @@ def throw_documents_away(infrastructure: Infrastructure) -> None:
     sql(infrastructure, f"TRUNCATE {TABLE}")
 
 
-def accounts(infrastructure: Infrastructure) -> dict[int, dict[str, Any]]:
-    """The document of every partition, by its number; a count that it leaves out is 0."""
+def accounts(infrastructure: Infrastructure, generation: int | None = None) -> dict[int, dict[str, Any]]:
+    """The document of every partition, by its number; a count that it leaves out is 0.
+
+    Args:
+        infrastructure: whose Postgres is asked, once: what is found is as of one moment.
+        generation: whose documents; none given, the one that serves.
+    """
+    wanted = f"SELECT key, value FROM {TABLE} WHERE key = 'control' OR key ~ '^g[0-9]+/partition/[0-9]+$'"  # noqa: S608 - our own table
+    found = {key: json.loads(bytes(value)) for key, value in sql(infrastructure, wanted)}
+    if generation is None:
+        # Where `control` is lost nothing serves, and nothing is accounted for.
+        generation = found["control"]["active"] if "control" in found else 0
     empty = dict.fromkeys(("applied", "duplicate", "parked", "missing"), 0)
-    parts = [
-        {**empty, **document}
-        for key, document in documents(infrastructure).items()
-        if re.fullmatch(r"g1/partition/\d+", key)
-    ]
+    parts = [{**empty, **document} for key, document in found.items() if key.startswith(f"g{generation}/")]
     return {part["partition"]: part for part in parts}
 
 
@@ -116,7 +121,7 @@ def _log_ends(infrastructure: Infrastructure) -> dict[int, int]:
 
 
 def wait_until_folded(infrastructure: Infrastructure, *, seconds: float = 60) -> None:
-    """Return when every offset that the log has now is accounted for.
+    """Return when every offset that the log has now is accounted for by the generation that serves.
 
     Raises:
         TimeoutError: it is not in time.
@@ -130,9 +135,14 @@ def wait_until_folded(infrastructure: Infrastructure, *, seconds: float = 60) ->
     eventually(folded, seconds=seconds)
 
 
-def check_accounts(infrastructure: Infrastructure) -> dict[str, int]:
-    """Check that all offsets of the log are accounted for, each once; returns what became of how many."""
-    parts, ends = accounts(infrastructure), log_ends(infrastructure)
+def check_accounts(infrastructure: Infrastructure, generation: int | None = None) -> dict[str, int]:
+    """Check that all offsets of the log are accounted for, each once; returns what became of how many.
+
+    Args:
+        infrastructure: that has come to rest.
+        generation: whose accounts; none given, those of the one that serves.
+    """
+    parts, ends = accounts(infrastructure, generation), log_ends(infrastructure)
     sums: Counter[str] = Counter(applied=0, duplicate=0, parked=0, missing=0)
     for number, end in ends.items():
         part = parts[number]

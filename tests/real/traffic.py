@@ -137,6 +137,8 @@ class Traffic:
         learners: int = 24,
         pause: float = 0.1,
         watched: tuple[str, ...] = SERVICES,
+        look_seconds: float = LOOK_SECONDS,
+        more_questions: bool = False,
     ) -> None:
         """Plan it, without sending anything.
 
@@ -148,6 +150,8 @@ class Traffic:
             learners: that all writers share.
             pause: of a writer between two commands, in seconds.
             watched: services whose /healthz must answer 200 all the time.
+            look_seconds: of somebody who asks, between two questions.
+            more_questions: whether a learner's lessons and a lesson by its id are asked for as well.
         """
         self.accepted: list[Command] = []
         self.answers: list[Answer] = []
@@ -162,7 +166,9 @@ class Traffic:
         self._ending = threading.Event()
         self._asked_enough = threading.Event()
         self._broken_off = threading.Event()
-        self._pool = ThreadPoolExecutor(writers + len(watched) + 3)
+        self._look_seconds = look_seconds
+        self._more_questions = more_questions
+        self._pool = ThreadPoolExecutor(writers + len(watched) + 5)
         self._writing: list[Future[None]] = []
         self._looking: list[Future[None]] = []
 
@@ -174,7 +180,11 @@ class Traffic:
             (USER_PROGRESS, "/status", first),
             (COURSE_AGENT, "/lessons", {}),
         ]
+        if self._more_questions:
+            asked.append((COURSE_AGENT, "/lessons", first))
         self._looking = [self._pool.submit(self._ask, *one) for one in asked]
+        if self._more_questions:
+            self._looking.append(self._pool.submit(self._ask_for_a_lesson))
         self._looking += [self._pool.submit(self._watch, service) for service in self._watched]
         return self
 
@@ -281,7 +291,7 @@ class Traffic:
         """Ask again and again; no answer reflects less of the log than the one before."""
         reached: dict[str, int] = {}
         with httpx2.Client(timeout=HANG_SECONDS, trust_env=False) as client:
-            while not self._asked_enough.wait(LOOK_SECONDS):
+            while not self._asked_enough.wait(self._look_seconds):
                 answer = self._send(client, service, "GET", path, {}, params=params)
                 if answer.status == _OK:
                     positions = answer.content["as_of"]["positions"]
@@ -292,6 +302,14 @@ class Traffic:
                     assert not reached, answer
                 else:
                     assert answer.status == 503, answer
+
+    def _ask_for_a_lesson(self) -> None:
+        """Ask for the first lesson that was accepted for the first learner, by its id."""
+        while not self._asked_enough.wait(self._look_seconds):
+            own = [one for one in list(self.accepted) if one.path == GENERATE and one.learner == self._learners[0]]
+            if own:
+                return self._ask(COURSE_AGENT, f"/lessons/{own[0].lesson}", {})
+        return None
 
     def _watch(self, service: str) -> None:
         """Look at a service's health: it is alive all the time, and says what it waits for."""
