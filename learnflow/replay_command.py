@@ -1,6 +1,7 @@
 """`learnflow replay`: every projection built anew while the services go on."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, TypeVar
@@ -108,6 +109,8 @@ def run_to_end(work: Callable[[], Awaitable[T]], shown: Reporter | None) -> T:
             if shown is not None:
                 shown.close()
 
+    # What is away is told by `waiting`; the clients' own warnings would say it once more for each call.
+    logging.basicConfig(level=logging.ERROR)
     try:
         return asyncio.run(run())
     except DifferencesFound as differ:

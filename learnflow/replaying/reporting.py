@@ -107,7 +107,7 @@ class Lines:
         self._rate = _Rate()
         self._phase = ""
         self._told_at = 0.0
-        self._trouble: str | None = None
+        self._away: set[str] = set()
         self._left: frozenset[int] = frozenset()
 
     def begun(self, plan: ReplayPlan) -> None:
@@ -132,9 +132,13 @@ class Lines:
 
     def waiting(self, trouble: str | None) -> None:
         """See `Observer`."""
-        if trouble != self._trouble:
-            self._print(f"waiting: {trouble}" if trouble is not None else "going on")
-        self._trouble = trouble
+        # What several partitions say of one outage differs in words, and comes one by one.
+        what = set() if trouble is None else {one.split(":")[0] for one in trouble.split("; ")}
+        if trouble is None and self._away:
+            self._print("going on")
+        elif what - self._away:
+            self._print(f"waiting: {trouble}")
+        self._away = what
 
     def following(self, left: Mapping[int, int]) -> None:
         """See `Observer`."""

@@ -48,7 +48,8 @@ def main(job: Job, parent: Connection) -> None:
     """Build what the parent assigns, until it says that there is nothing left."""
     # Ctrl-C goes to all processes of a terminal; the parent decides what becomes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    logging.basicConfig(level=logging.WARNING)
+    # What is away is told to the parent; the clients' own warnings would say it once more for each call.
+    logging.basicConfig(level=logging.ERROR)
     # Hundreds of thousands of documents are no garbage, and need not be looked through again and again.
     gc.freeze()
     gc.set_threshold(200_000, 50, 100)

@@ -85,9 +85,9 @@ class Follower:
             if attempt % ATTEMPTS_BEFORE_QUIET == 0:
                 with suppress(StateConflict):
                     await self._patiently(lambda: ask_for_quiet(self._reader, self._writer, self._run))
-            async with self._turn:
+            async with self._turn, asyncio.TaskGroup() as group:
                 for partition in behind:
-                    await self._one(partition)
+                    group.create_task(self._one(partition))
 
     async def until_relieved(self, waiting: Callable[[Mapping[int, int]], None]) -> None:
         """Go on folding the generation, which serves by now, until projectors of its fold version do.

@@ -11,7 +11,6 @@ from sidecar.kafka.connection import failure_of
 from sidecar.records import LogRecord, LogSlice
 
 _POLL_RECORDS: Final = 1000
-# The client waits this long for as many records as it was asked for, also when it has the last one already.
 _POLL_SECONDS: Final = 0.05
 
 
@@ -112,8 +111,11 @@ class PartitionReading:
         records: list[LogRecord] = []
         while position < until and not limits.reached():
             if not self._ahead:
-                count = min(limits.records, _POLL_RECORDS)
-                self._ahead.extend(self._consumer.consume(count, min(limits.seconds, _POLL_SECONDS)))
+                # Waits for one, and takes what else is there: asked for more at once the client waits out its time
+                # where there are fewer.
+                self._ahead.extend(self._consumer.consume(1, min(limits.seconds, _POLL_SECONDS)))
+                if self._ahead:
+                    self._ahead.extend(self._consumer.consume(_POLL_RECORDS, 0))
             if not self._ahead and limits.seconds <= 0:
                 if records:
                     break

@@ -28,8 +28,13 @@ class _Told:
     def unassign(self) -> None:
         """There is nothing to forget here."""
 
-    def consume(self, _count: int, _seconds: float) -> list[Message]:
-        return self._batches.pop(0) if self._batches else []
+    def consume(self, count: int, _seconds: float) -> list[Message]:
+        if not self._batches:
+            return []
+        batch = self._batches.pop(0)
+        if batch[count:]:
+            self._batches.insert(0, batch[count:])
+        return batch[:count]
 
 
 def _message(offset: int) -> Message:
