@@ -24,7 +24,8 @@ Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written_
 SinceEpoch = Annotated[AwareDatetime, Field(strict=False, ge=EPOCH), BeforeValidator(_written_as_rfc_3339)]
 """A `Moment` of 1970 or later."""
 UsualMoment = Annotated[
-    str, Field(pattern=r"^(19[7-9]|[2-9][0-9]{2})[0-9]-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{1,6})?Z$")
+    str,
+    Field(pattern=r"^(19[7-9]|[2-9][0-9]{2})[0-9]-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3])(:[0-5][0-9]){2}(\.[0-9]{1,6})?Z$")
 ]
 """The text of a `SinceEpoch` as nearly all are written, for `usual_microseconds`."""
 

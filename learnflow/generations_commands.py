@@ -7,7 +7,8 @@ import typer
 from rich.table import Table
 
 from learnflow.operating import AsJson, DataDir, operate, operator_settings, print_json
-from learnflow.replay_command import Batch, Follow, Memory, Workers, observed, report
+from learnflow.progress import progress_of_log
+from learnflow.replay_command import AcceptParked, Batch, Follow, Memory, Workers, check_memory, observed, report
 from learnflow.replaying.inventory import inventory
 from learnflow.replaying.options import ReplayOptions
 from learnflow.replaying.replay import activate
@@ -50,11 +51,13 @@ def list_generations(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 
 @commands.command("activate")
-def activate_generation(
+def activate_generation(  # noqa: PLR0913 - the options of a command
     generation: Number,
+    *,
     workers: Workers = 2,
     batch: Batch = 2000,
     memory: Memory = 1024,
+    accept_parked: AcceptParked = False,
     follow: Follow = True,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -66,8 +69,14 @@ def activate_generation(
     Example: `learnflow generations activate 1`
     """
     settings = operator_settings(data_dir)
-    options = ReplayOptions(workers=workers, batch=batch, memory_mib=memory, verify=False, follow=follow)
-    outcome = observed(lambda observer: activate(settings, options, observer, generation))
+    options = ReplayOptions(
+        workers=workers, batch=batch, memory_mib=memory, verify=False, accept_parked=accept_parked, follow=follow
+    )
+    check_memory(options)
+    outcome = observed(
+        lambda observer: activate(settings, options, observer, generation),
+        f"`learnflow generations activate {generation}` goes on",
+    )
     if outcome is not None:
         report(outcome, as_json=as_json)
     elif as_json:
@@ -84,12 +93,13 @@ def prune_generation(generation: Number, data_dir: DataDir = None, as_json: AsJs
 
     Example: `learnflow generations prune 1`
     """
+    with progress_of_log() as progress:
 
-    async def throw_away(ports: ToolPorts) -> PruneReport:
-        await abandon(ports.state_reader, ports.state_writer, generation)
-        return await prune(ports.log_reader, ports.state_reader, ports.state_writer, generation)
+        async def throw_away(ports: ToolPorts) -> PruneReport:
+            await abandon(ports.state_reader, ports.state_writer, generation)
+            return await prune(ports.log_reader, ports.state_reader, ports.state_writer, generation, progress=progress)
 
-    found = operate(data_dir, throw_away)
+        found = operate(data_dir, throw_away, interrupted="stopped; run it again to go on")
     if as_json:
         print_json(asdict(found))
     else:

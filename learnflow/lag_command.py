@@ -81,11 +81,7 @@ def lag(
             await _watch(ports, generation, interval, as_json=as_json)
         return await _two_looks(ports, generation, interval)
 
-    try:
-        report = operate(data_dir, step)
-    except typer.Exit as ended:
-        # It has said why. That log and documents can't be had at all is no better than that they can't be read.
-        raise typer.Exit(UNREADABLE if ended.exit_code == BAD else ended.exit_code) from None
+    report = operate(data_dir, step, unreadable=UNREADABLE)
     if metrics:
         sys.stdout.write(exposition(report)[0].decode())
     elif as_json:
@@ -158,7 +154,7 @@ async def _watch(ports: ToolPorts, generation: int | None, interval: float, *, a
             sys.stdout.write(f"{json.dumps(as_document(report)) if as_json else _summary(report).plain}\n")
             sys.stdout.flush()
     else:
-        with Live(console=Console(highlight=False), auto_refresh=False) as live:
+        with Live(console=Console(highlight=False, emoji=False), auto_refresh=False) as live:
             async for report in _reports(ports, generation, interval):
                 live.update(_picture(report, interval), refresh=True)
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -11,9 +12,10 @@ from pydantic import ValidationError
 
 from learnflow.settings import Settings
 from learnflow.sidecar import ToolPorts, open_tool
-from learnflow.terminal import fail, output
+from learnflow.terminal import errors, fail
 from projector.errors import ProjectorError
 from projector.troubles import in_words
+from projector.verification.acceptance import Acceptance, InvalidPattern
 from read_models.codec import UnreadableDocument
 from sidecar.errors import SidecarError
 
@@ -29,23 +31,44 @@ INTERRUPTED = 130
 """The status of a command that was ended by Ctrl-C, as shells have it."""
 
 
-def settings_from(given: dict[str, object]) -> Settings:
+def settings_from(given: dict[str, object], *, status: int = 1) -> Settings:
     """Settings from the environment, overridden by what was given; ends the program where they are not valid."""
     try:
         return Settings.model_validate({**Settings().model_dump(), **given})
     except ValidationError as invalid:
         faults = [f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in invalid.errors()]
-        fail(f"settings: {'; '.join(faults)}")
+        fail(f"settings: {'; '.join(faults)}", status=status)
 
 
-def operator_settings(data_dir: Path | None) -> Settings:
-    """The settings of a command: from the environment, and the folder that was given."""
-    return settings_from({} if data_dir is None else {"data_dir": data_dir})
+def operator_settings(data_dir: Path | None, *, status: int = 1) -> Settings:
+    """The settings of a command: from the environment, and the folder that was given; ends it where they are wrong."""
+    return settings_from({} if data_dir is None else {"data_dir": data_dir}, status=status)
 
 
-def operate(data_dir: Path | None, step: Callable[[ToolPorts], Awaitable[T]]) -> T:
-    """Run a step with the ports that the settings name; ends the program with one line where it can't be done."""
-    settings = operator_settings(data_dir)
+def acceptance_of(patterns: Sequence[str], *, status: int = 1) -> Acceptance:
+    """The differences that somebody accepts; ends the program with one line and a status where a pattern is none."""
+    try:
+        return Acceptance(patterns)
+    except InvalidPattern as invalid:
+        refuse(invalid, status=status)
+
+
+def operate(
+    data_dir: Path | None,
+    step: Callable[[ToolPorts], Awaitable[T]],
+    *,
+    unreadable: int = 1,
+    interrupted: str | None = None,
+) -> T:
+    """Run a step with the ports that the settings name; ends the program with one line where it can't be done.
+
+    Args:
+        data_dir: the folder that was given.
+        step: what to do.
+        unreadable: the status where it can't be done.
+        interrupted: what is said at Ctrl-C.
+    """
+    settings = operator_settings(data_dir, status=unreadable)
 
     async def run() -> T:
         async with open_tool(settings) as sidecar:
@@ -54,16 +77,20 @@ def operate(data_dir: Path | None, step: Callable[[ToolPorts], Awaitable[T]]) ->
     try:
         return asyncio.run(run())
     except KeyboardInterrupt:
+        if interrupted is not None:
+            errors.print(interrupted, markup=False)
         raise typer.Exit(INTERRUPTED) from None
     except (ProjectorError, SidecarError, UnreadableDocument) as failure:
-        refuse(failure)
+        refuse(failure, status=unreadable)
 
 
-def refuse(failure: Exception) -> NoReturn:
-    """End the program with what went wrong, and status 1."""
-    fail(in_words(failure))
+def refuse(failure: Exception, *, status: int = 1) -> NoReturn:
+    """End the program with what went wrong, and a status."""
+    fail(in_words(failure), status=status)
 
 
 def print_json(document: Any) -> None:
     """Print one JSON document and nothing else."""
-    output.print(json.dumps(document, indent=2, ensure_ascii=False), markup=False)
+    # Not by Rich, which is for people: nothing may be wrapped, coloured or taken for markup.
+    sys.stdout.write(f"{json.dumps(document, indent=2, ensure_ascii=False)}\n")
+    sys.stdout.flush()

@@ -2,20 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Annotated, Any, TypeVar
 
 import typer
 
-from learnflow.operating import INTERRUPTED, AsJson, DataDir, operator_settings, print_json, refuse
-from learnflow.replaying.options import Observer, ReplayOptions
-from learnflow.replaying.replay import DifferencesFound, Outcome, plan, replay
+from learnflow.operating import INTERRUPTED, AsJson, DataDir, acceptance_of, operator_settings, print_json, refuse
+from learnflow.replaying.options import Begin, Observer, ReplayOptions
+from learnflow.replaying.outcomes import DifferencesFound, Outcome
+from learnflow.replaying.replay import plan, replay
 from learnflow.replaying.reporting import Reporter, describe, reporter
-from learnflow.terminal import errors, output
+from learnflow.terminal import errors, fail, output
 from learnflow.verify_report import comparison_lines
 from projector.errors import ProjectorError
-from projector.verification.acceptance import Acceptance, InvalidPattern
 from projector.verification.findings import Comparison
 from read_models.codec import UnreadableDocument
 from sidecar.errors import SidecarError
@@ -25,6 +25,10 @@ T = TypeVar("T")
 Workers = Annotated[int, typer.Option(min=1, max=64, help="Processes that fold, each on partitions of its own.")]
 Batch = Annotated[int, typer.Option(min=1, max=100_000, help="Records read from the log at once.")]
 Memory = Annotated[int, typer.Option(min=64, metavar="MIB", help="What all workers together may take, about.")]
+AcceptParked = Annotated[
+    bool,
+    typer.Option("--accept-parked", help="Let it take over although it has parked what was retried elsewhere."),
+]
 Follow = Annotated[
     bool,
     typer.Option(help="Where the fold version changes: fold on until projectors of the new version do."),
@@ -37,6 +41,9 @@ def replay_command(  # noqa: PLR0913 - the options of a command
     batch: Batch = 2000,
     memory: Memory = 1024,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a replay that was left unfinished.")] = False,
+    resume_or_begin: Annotated[
+        bool, typer.Option("--resume-or-begin", help="The same, or begin one where there is none: for a Job.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     switch: Annotated[bool, typer.Option(help="Let the new generation serve in the end.")] = True,
     verify: Annotated[bool, typer.Option(help="Compare it with the one that serves, before.")] = True,
@@ -44,6 +51,7 @@ def replay_command(  # noqa: PLR0913 - the options of a command
         list[str] | None,
         typer.Option(metavar="PATTERN", help="Differences that are as they should be; may come several times."),
     ] = None,
+    accept_parked: AcceptParked = False,
     follow: Follow = True,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -65,7 +73,7 @@ def replay_command(  # noqa: PLR0913 - the options of a command
     """
     settings = operator_settings(data_dir)
     if dry_run:
-        found = run_to_end(lambda: plan(settings), None)
+        found = run_to_end(lambda: plan(settings), None, "nothing was done")
         if as_json:
             print_json(asdict(found))
         else:
@@ -75,31 +83,41 @@ def replay_command(  # noqa: PLR0913 - the options of a command
         workers=workers,
         batch=batch,
         memory_mib=memory,
-        resume=resume,
+        begin=Begin.RESUMED_OR_ANEW if resume_or_begin else Begin.RESUMED if resume else Begin.ANEW,
         switch=switch,
         verify=verify,
         acceptance=acceptance_of(accept_differences or ()),
+        accept_parked=accept_parked,
         follow=follow,
     )
-    outcome = observed(lambda observer: replay(settings, options, observer))
+    check_memory(options)
+    outcome = observed(
+        lambda observer: replay(settings, options, observer), "`learnflow replay --resume` goes on with what was built"
+    )
     report(outcome, as_json=as_json)
 
 
-def acceptance_of(patterns: Sequence[str]) -> Acceptance:
-    """The differences that somebody accepts; ends the program where a pattern is none."""
-    try:
-        return Acceptance(patterns)
-    except InvalidPattern as invalid:
-        refuse(invalid)
+def check_memory(options: ReplayOptions) -> None:
+    """End the program where so many workers could only crawl in so little memory."""
+    if options.memory_mib < options.least_memory_mib:
+        fail(
+            f"{options.workers} workers need {options.least_memory_mib} MiB, --memory gives {options.memory_mib}:"
+            " give more, or take fewer --workers"
+        )
 
 
-def observed(work: Callable[[Observer], Awaitable[T]]) -> T:
-    """Do some work that shows its progress on stderr; ends the program with one line where it can't be done."""
+def observed(work: Callable[[Observer], Awaitable[T]], way_on: str) -> T:
+    """Do some work that shows its progress on stderr; ends the program with one line where it can't be done.
+
+    Args:
+        work: is given whom to tell.
+        way_on: what to say after Ctrl-C, as long as it has not switched.
+    """
     shown = reporter()
-    return run_to_end(lambda: work(shown), shown)
+    return run_to_end(lambda: work(shown), shown, way_on)
 
 
-def run_to_end(work: Callable[[], Awaitable[T]], shown: Reporter | None) -> T:
+def run_to_end(work: Callable[[], Awaitable[T]], shown: Reporter | None, way_on: str) -> T:
     """Do some work; ends the program with one line where it can't be done, or Ctrl-C ends it."""
 
     async def run() -> T:
@@ -118,7 +136,9 @@ def run_to_end(work: Callable[[], Awaitable[T]], shown: Reporter | None) -> T:
             errors.print(line, markup=False)
         refuse(differ)
     except KeyboardInterrupt:
-        errors.print("stopped; `learnflow replay --resume` goes on with what was built", markup=False)
+        if shown is not None and shown.current == "following":
+            way_on = "the new generation serves; `learnflow replay --resume` goes on folding it until projectors do"
+        errors.print(f"stopped; {way_on}", markup=False)
         raise typer.Exit(INTERRUPTED) from None
     except (ProjectorError, SidecarError, UnreadableDocument) as failure:
         refuse(failure)

@@ -5,11 +5,12 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
-errors = Console(stderr=True, soft_wrap=True, highlight=False)
-output = Console(soft_wrap=True, highlight=False)
+# Without `emoji=False` Rich makes a cat of `:cat:`, which may stand in anybody's id.
+errors = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
+output = Console(soft_wrap=True, highlight=False, emoji=False)
 
 
-def fail(message: str) -> NoReturn:
-    """End the program with one line on stderr and status 1."""
+def fail(message: str, *, status: int = 1) -> NoReturn:
+    """End the program with one line on stderr and a status."""
     errors.print(f"learnflow: {message}", style="red", markup=False)
-    raise typer.Exit(1)
+    raise typer.Exit(status)

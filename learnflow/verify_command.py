@@ -1,32 +1,25 @@
 """`learnflow verify`: is what is stored what the log makes it?"""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn, TextIO, TypeVar
+from typing import Annotated, Any, Final, TextIO
 
 import msgspec
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn
 
-from learnflow.operating import INTERRUPTED, AsJson, DataDir, operator_settings, print_json
-from learnflow.sidecar import ToolPorts, open_tool
-from learnflow.terminal import errors, output
+from learnflow.operating import AsJson, DataDir, acceptance_of, operate, print_json
+from learnflow.progress import progress_of_log
+from learnflow.sidecar import ToolPorts
+from learnflow.terminal import fail, output
 from learnflow.verify_report import audit_lines, comparison_lines
-from projector.errors import ProjectorError
 from projector.generations import control_of
-from projector.troubles import in_words
-from projector.verification.acceptance import Acceptance, InvalidPattern
+from projector.verification.acceptance import Acceptance
 from projector.verification.audit import Audit, audit
 from projector.verification.compare import CompareOptions, compare_generations, compare_with_log
 from projector.verification.findings import Comparison
 from read_models import keys
-from read_models.codec import UnreadableDocument
-from sidecar.errors import SidecarError
-
-T = TypeVar("T")
 
 DIFFERENT: Final = 1
 UNREADABLE: Final = 2
@@ -87,9 +80,12 @@ def verify(  # noqa: PLR0913 - each is an option, with a name and a default
 
     `learnflow verify --audit-only --json` is for a machine that looks every night.
     """
-    question = _Question(generation, against, audit_only, _acceptance(accept), differences)
-    with _hash_file(hashes) as file, _bar() as progress:
-        comparison, accounts = _ask(data_dir, lambda ports: _answer(ports, question, file, progress))
+    acceptance = acceptance_of(accept or (), status=UNREADABLE)
+    question = _Question(generation, against, audit_only, acceptance, differences)
+    with _hash_file(hashes) as file, progress_of_log() as progress:
+        comparison, accounts = operate(
+            data_dir, lambda ports: _answer(ports, question, file, progress), unreadable=UNREADABLE
+        )
     good = accounts.sound and (comparison is None or comparison.equal)
     if as_json:
         print_json(_as_json(comparison, accounts, good=good))
@@ -130,29 +126,6 @@ async def _answer(
     return comparison, await audit(log, reader, generation, sums=sums, progress=progress)
 
 
-def _ask(data_dir: Path | None, step: Callable[[ToolPorts], Awaitable[T]]) -> T:
-    """Run a step with the ports that the settings name; ends with status 2 and one line where it can't be done."""
-    settings = operator_settings(data_dir)
-
-    async def run() -> T:
-        async with open_tool(settings) as ports:
-            return await step(ports)
-
-    try:
-        return asyncio.run(run())
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-    except (ProjectorError, SidecarError, UnreadableDocument) as failure:
-        _give_up(in_words(failure))
-
-
-def _acceptance(patterns: list[str] | None) -> Acceptance:
-    try:
-        return Acceptance(patterns or ())
-    except InvalidPattern as invalid:
-        raise typer.BadParameter(str(invalid), param_hint="--accept-differences") from None
-
-
 def _as_json(comparison: Comparison | None, accounts: Audit, *, good: bool) -> dict[str, Any]:
     compared = None
     if comparison is not None:
@@ -175,23 +148,6 @@ def _hash_file(path: Path | None) -> Iterator[TextIO | None]:
     try:
         file = path.open("w", encoding="utf-8")
     except OSError as failure:
-        _give_up(f"{path}: {failure.strerror}")
+        fail(f"{path}: {failure.strerror}", status=UNREADABLE)
     with file:
         yield file
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[int, int], None] | None]:
-    """Shows on a terminal how many positions of the log were gone through."""
-    if not errors.is_terminal:
-        yield None
-        return
-    columns = (TextColumn("positions of the log"), BarColumn(), TaskProgressColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=errors, transient=True) as bar:
-        task = bar.add_task("log", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _give_up(why: str) -> NoReturn:
-    errors.print(f"learnflow: {why}", style="red", markup=False)
-    raise typer.Exit(UNREADABLE)

@@ -120,11 +120,15 @@ class Engine:
         """Take note that a partition goes on, by whomever: what kept it from going on here is no trouble any more."""
         self._troubles.pop(partition, None)
 
-    async def catch_up(self, partition: int) -> None:
+    async def catch_up(self, partition: int, until: int | None = None) -> None:
         """Account for everything that the log holds of a partition now, also what delivery will not bring again.
 
         That is the case where documents were restored from an older copy, or thrown away, behind a consumer group that
         has moved on. It may run beside delivery and beside other projectors.
+
+        Args:
+            partition: of the log.
+            until: only what is before this offset, which the log has.
 
         Raises:
             ProjectorError: log and documents do not fit.
@@ -133,7 +137,7 @@ class Engine:
         """
         if not self._established:
             await self.establish()
-        end = (await self._log.bounds())[partition].end
+        end = (await self._log.bounds())[partition].end if until is None else until
         while (first := await self.checkpoint(partition) + 1) < end:
             found = await self._log.read(
                 partition, first, end, max_records=self._limits.records, max_bytes=self._limits.value_bytes

@@ -5,6 +5,7 @@ ProjectorError
 ├── LogUnfit               the log's settings would lose what it holds
 ├── NotDelivered           delivery does not bring what the log has
 ├── HistoryGone            the log no longer has records that were never folded
+│   └── BeginningGone      nothing complete can be built
 ├── CheckpointBeyondLog    more was accounted for than the log ever had
 ├── ForeignFold            the generation belongs to another version of the folds
 ├── AccountsBroken         the store lacks a document that must be there
@@ -15,6 +16,8 @@ ProjectorError
 ├── RunReplaced            the generation is no longer this replay's to write
 ├── ReplayUnderWay         another replay builds a generation
 ├── NothingToResume        no replay was left unfinished
+├── RolloutUnfinished      projectors of a new fold version have yet to take over
+├── RetriedElsewhere       a generation lacks what was retried in the one that serves
 ├── UnknownGeneration      there is no generation of this number
 ├── UnknownKey             (in `projector.workspace`) a document was not loaded before a fold asked for it
 └── FoldFault              a fold raised: the event is parked, the fold has a fault
@@ -89,6 +92,19 @@ class HistoryGone(ProjectorError):
         self.start = start
 
 
+class BeginningGone(HistoryGone):
+    """The log no longer has its first records, so that nothing complete can be built from it."""
+
+    def __init__(self, *, partition: int, start: int) -> None:
+        super().__init__(partition=partition, wanted=0, start=start)
+        text = (
+            f"partition {partition} of the log begins at offset {start}: its beginning is gone (was the topic's"
+            " retention changed?), and nothing complete can be built without it; what serves goes on. Put the whole log"
+            " back first"
+        )
+        self.args = (text,)
+
+
 class CheckpointBeyondLog(ProjectorError):
     """The documents account for more than the log has: the log was restored to an older copy."""
 
@@ -107,8 +123,8 @@ class ForeignFold(ProjectorError):
 
     def __init__(self, *, generation: int, theirs: str, ours: str) -> None:
         super().__init__(
-            f"generation {generation} belongs to fold version {theirs}, this projector folds version {ours}:"
-            " build a generation of this version first"
+            f"generation {generation} belongs to fold version {theirs}, this program folds version {ours}: it is folded"
+            f" by the program of version {theirs}; `learnflow replay` builds a generation of version {ours}"
         )
         self.generation = generation
         self.theirs = theirs
@@ -119,7 +135,14 @@ class AccountsBroken(ProjectorError):
     """The store lacks a document without which nothing can be accounted for."""
 
     def __init__(self, key: str) -> None:
-        super().__init__(f"document {key} is missing from the state store")
+        super().__init__(
+            f"document {key} is missing from the state store:"
+            + (
+                " nothing was projected into it yet, or it is another store"
+                if key == "control"
+                else " `learnflow replay --no-verify` builds everything anew"
+            )
+        )
         self.key = key
 
 
@@ -189,24 +212,67 @@ class ReplayUnderWay(ProjectorError):
         alive: whether it gave a sign of life.
     """
 
-    def __init__(self, *, generation: int, runner: str, alive: bool) -> None:
-        way_out = (
-            "wait for it, or end it first"
-            if alive
-            else f"it gives no sign of life: `learnflow replay --resume` goes on with it, `learnflow generations prune"
-            f" {generation}` throws away what it has built"
-        )
+    def __init__(self, *, generation: int, runner: str, alive: bool, reopened: bool) -> None:
+        if alive:
+            way_out = "wait for it, or end it first"
+        elif reopened:
+            way_out = f"it gives no sign of life: `learnflow generations activate {generation}` goes on with it"
+        else:
+            way_out = (
+                "it gives no sign of life: `learnflow replay --resume` goes on with it, `learnflow generations prune"
+                f" {generation}` throws away what it has built"
+            )
         super().__init__(f"generation {generation} is being built by {runner}: {way_out}")
         self.generation = generation
         self.runner = runner
         self.alive = alive
 
 
-class NothingToResume(ProjectorError):
-    """No replay was left unfinished."""
+class RolloutUnfinished(ProjectorError):
+    """A generation of this fold version took over, and no projector of this version folds it yet.
 
-    def __init__(self) -> None:
-        super().__init__("no replay was left unfinished: `learnflow replay` begins one")
+    Attributes:
+        generation: that serves.
+    """
+
+    def __init__(self, generation: int) -> None:
+        super().__init__(
+            f"generation {generation} serves, and projectors of its fold version have yet to take over:"
+            " `learnflow replay --resume` goes on folding it until they have"
+        )
+        self.generation = generation
+
+
+class RetriedElsewhere(ProjectorError):
+    """The generation that serves counts events that were parked and then retried; another one still has them parked.
+
+    Attributes:
+        generation: that has not.
+        values: how many.
+    """
+
+    def __init__(self, generation: int, active: int, values: int) -> None:
+        super().__init__(
+            f"{values} values that were retried in generation {active} are still parked in generation {generation}:"
+            " answers would lose them. Build a new generation by `learnflow replay`; or let this one take over all the"
+            " same, by --accept-parked, and then `learnflow parked retry --all`"
+        )
+        self.generation = generation
+        self.values = values
+
+
+class NothingToResume(ProjectorError):
+    """No replay was left unfinished.
+
+    Attributes:
+        active: the generation that serves.
+    """
+
+    def __init__(self, active: int) -> None:
+        super().__init__(
+            f"no replay was left unfinished, and generation {active} serves: `learnflow replay` begins a new one"
+        )
+        self.active = active
 
 
 class UnknownGeneration(ProjectorError):

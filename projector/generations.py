@@ -3,7 +3,15 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from projector.errors import AccountsBroken, CheckpointBeyondLog, ForeignFold, HistoryGone, LogMismatch, LogRewritten
+from projector.errors import (
+    AccountsBroken,
+    BeginningGone,
+    CheckpointBeyondLog,
+    ForeignFold,
+    HistoryGone,
+    LogMismatch,
+    LogRewritten,
+)
 from projector.fold import FOLD_VERSION
 from read_models import codec, keys
 from read_models.documents import ControlDocument, LogIdentityDocument, PartitionDocument
@@ -138,11 +146,11 @@ def check_whole(bounds: Mapping[int, PartitionBounds]) -> None:
     """Check that the log has everything from the first offset on.
 
     Raises:
-        HistoryGone: it has not.
+        BeginningGone: it has not.
     """
     for number, bound in bounds.items():
         if bound.start > 0:
-            raise HistoryGone(partition=number, wanted=0, start=bound.start)
+            raise BeginningGone(partition=number, start=bound.start)
 
 
 def accounts_of(stored: Mapping[str, StoredDocument], partitions: Sequence[str]) -> list[PartitionDocument]:

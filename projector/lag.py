@@ -5,7 +5,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeVar
 
 from projector.lag_judging import DocumentsSaid, LogSaid, Look
@@ -53,8 +53,8 @@ async def measure(
         compare_seals: whether to compare the last folded record of each partition with the log's, which tells a log
             that was restored and has grown again; one more read of the log a partition.
         source_seconds: how long each of the two may take; what has not answered then is unreadable. A log that answers,
-            and is behind in more partitions than it can be asked about in this time (Kafka: ten a second), leaves it
-            open since when the first record of the others waits.
+            and has more partitions than it can be asked about in this time (Kafka: ten a second), leaves it open since
+            when the first record of the others waits, and whether their last folded record is still the log's.
         now_ms: the time, in milliseconds since 1970.
         now_seconds: a clock that never goes back.
     """
@@ -143,20 +143,36 @@ async def _ask_log(
         for number, accounts in documents.accounts.items()
         if number in said.bounds and accounts.checkpoint < said.bounds[number].end
     }
-    for number, accounts in within.items():
-        bounds = said.bounds[number]
-        if accounts.checkpoint + 1 == bounds.end:
-            continue
-        try:
+    await _ask_for_records(log, within, said, until, compare_seals=compare_seals)
+
+
+async def _ask_for_records(
+    log: LogReader,
+    within: Mapping[int, PartitionDocument],
+    said: LogSaid,
+    until: "_Until",
+    *,
+    compare_seals: bool,
+) -> None:
+    """Note what waits, then whose seals differ; as many as there is time for, if one question at least is answered."""
+    answered = False
+    sealed = [accounts for accounts in within.values() if accounts.as_of is not None] if compare_seals else []
+    try:
+        for number, accounts in within.items():
+            bounds = said.bounds[number]
+            if accounts.checkpoint + 1 == bounds.end:
+                continue
             waiting = await until.answer(_first_record(log, number, accounts.checkpoint + 1, bounds))
-        except _NoAnswer:
-            if said.waiting:
-                break  # it does answer: there are more partitions to ask for than there is time
+            answered = True
+            said.waiting[number] = None if waiting is None else waiting.appended_at_ms
+        for accounts in sealed:
+            if await until.answer(_is_rewritten(log, accounts)):
+                said.rewritten.add(accounts.partition)
+            answered = True
+    except _NoAnswer:
+        # One that does answer has more partitions than there is time to ask for.
+        if not answered:
             raise
-        said.waiting[number] = None if waiting is None else waiting.appended_at_ms
-    for number, accounts in within.items():
-        if compare_seals and await until.answer(_is_rewritten(log, accounts)):
-            said.rewritten.add(number)
 
 
 async def _first_record(log: LogReader, partition: int, first: int, bounds: PartitionBounds) -> LogRecord | None:

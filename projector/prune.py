@@ -11,6 +11,7 @@ import msgspec
 
 from projector.errors import ProjectorError, UnknownGeneration
 from projector.replay.amending import Stored, amend
+from projector.replay.runs import partition_keys
 from projector.verification.accounts import accounts_of
 from projector.verification.enumeration import BATCH, Counts, Progress, names_in_log
 from projector.verification.names import DocumentName, Kind, Roll, catalogue_name, key_of, parked_name
@@ -47,7 +48,8 @@ class GenerationInTheMaking(ProjectorError):
 
     def __init__(self, generation: int, host: str) -> None:
         super().__init__(
-            f"generation {generation} is being built on {host}; end that replay, and give it up, before it is pruned"
+            f"generation {generation} is being built on {host}; `learnflow replay --resume` goes on with it; once its"
+            f" process is gone, `learnflow generations prune {generation}` gives it up by itself"
         )
         self.generation = generation
         self.host = host
@@ -104,13 +106,13 @@ async def _condemn(reader: StateReader, writer: StateWriter, generation: int) ->
     deleted, resumed = 0, False
 
     def named(control: ControlDocument) -> Iterable[str]:
-        return [keys.prune(generation), *_partition_keys(control, generation)]
+        return [keys.prune(generation), *partition_keys(control, generation)]
 
     def change(control: ControlDocument, stored: Stored) -> tuple[ControlDocument, Sequence[Put | Delete]] | None:
         nonlocal deleted, resumed
         note = stored.get(keys.prune(generation))
         _refuse(control, generation, begun=note is not None)
-        partitions = [key for key in _partition_keys(control, generation) if key in stored]
+        partitions = [key for key in partition_keys(control, generation) if key in stored]
         resumed = note is not None
         deleted = len(partitions)
         if note is not None and not partitions:
@@ -131,10 +133,6 @@ def _refuse(control: ControlDocument, generation: int, *, begun: bool) -> None:
         raise GenerationInTheMaking(generation, control.building.host)
     if str(generation) not in control.folds and not begun:
         raise UnknownGeneration(generation, [int(number) for number in control.folds])
-
-
-def _partition_keys(control: ControlDocument, generation: int) -> list[str]:
-    return sorted(keys.partition(generation, number) for number in range(control.log.partitions))
 
 
 def _note(control: ControlDocument, generation: int, stored: Mapping[str, StoredDocument]) -> PruneDocument:

@@ -47,12 +47,28 @@ class BuildingDocument(Struct, frozen=True):
         run: names one start or resumption of a replay; whoever finds another here has been replaced.
         host: the name of the machine, or container, where it runs.
         pid: its process there.
+        space: what tells apart where process numbers mean the same; empty where that is not known.
+        reopened: whether the generation was there before this run, which only brings it to the end of the log.
     """
 
     generation: int
     run: str
     host: str
     pid: int
+    space: str = ""
+    reopened: bool = False
+
+
+class RolloutDocument(Struct, frozen=True):
+    """A generation of another fold version took over, and projectors of that version have yet to.
+
+    Attributes:
+        generation: that serves since.
+        before: the one that served until then.
+    """
+
+    generation: int
+    before: int
 
 
 class ControlDocument(Struct, frozen=True, omit_defaults=True):
@@ -66,6 +82,7 @@ class ControlDocument(Struct, frozen=True, omit_defaults=True):
             highest in `folds`.
         building: the generation that a replay builds now, or has not finished.
         hold: names a request to all engines to wait for a moment, so that a switch gets through; empty for none.
+        rollout: what a replay has to go on folding until projectors do.
     """
 
     active: int
@@ -74,6 +91,7 @@ class ControlDocument(Struct, frozen=True, omit_defaults=True):
     latest: int = 0
     building: BuildingDocument | None = None
     hold: str = ""
+    rollout: RolloutDocument | None = None
 
 
 class RunDocument(Struct, frozen=True):

@@ -26,6 +26,11 @@ async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     task.add_done_callback(ended)
     try:
         yield
+        # From here on a failure of the work ends nobody: the block is through.
+        task.remove_done_callback(ended)
+        if failures and block is not None:
+            block.uncancel()
+            raise failures[0]
     except asyncio.CancelledError:
         if not failures or block is None or block.uncancel() > 0:
             raise

@@ -2,7 +2,11 @@
 
 import asyncio
 import multiprocessing
-from collections.abc import Callable, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -17,15 +21,7 @@ _END_SECONDS: Final = 5.0
 
 
 class BuildFailed(ProjectorError):
-    """A worker can't build a partition, or ended. What was built is kept.
-
-    Attributes:
-        trouble: why, in words.
-    """
-
-    def __init__(self, trouble: str) -> None:
-        super().__init__(f"{trouble}; what was built is kept, `learnflow replay --resume` goes on with it")
-        self.trouble = trouble
+    """A worker can't build a partition, or ended. What was built is kept."""
 
 
 @dataclass(slots=True)
@@ -49,22 +45,30 @@ async def build(
     """
     left = list(assignments)
     crew = [_start(job) for _ in range(min(workers, len(left)))]
+    # Each waits for its worker in a thread; threads that are shared with others might all be waiting.
+    threads = ThreadPoolExecutor(len(crew), thread_name_prefix="replay-crew")
     try:
+        for _ in range(SLOTS):
+            for member in crew:
+                _assign(member, left)
         async with asyncio.TaskGroup() as group:
             for member in crew:
-                group.create_task(_serve(member, left, progress, waiting))
+                group.create_task(_serve(member, left, progress, waiting, threads))
     except* BuildFailed as failures:
         first = failures.exceptions[0]
         raise (first if isinstance(first, BuildFailed) else BuildFailed(str(first))) from failures
     finally:
-        await asyncio.to_thread(_dismiss, crew)
+        _dismiss(crew)
+        threads.shutdown()
 
 
 def _start(job: Job) -> _Member:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=main, args=(job, theirs), name="replay-worker", daemon=True)
-    process.start()
+    # Ctrl-C goes to all processes of a terminal; a worker inherits that it is the parent's affair.
+    with _deaf_to_interrupts():
+        process.start()
     theirs.close()
     return _Member(process, ours)
 
@@ -74,15 +78,13 @@ async def _serve(
     left: list[Assignment],
     progress: Callable[[Progress], None],
     waiting: Callable[[Waiting], None],
+    threads: ThreadPoolExecutor,
 ) -> None:
-    for _ in range(SLOTS):
-        _assign(member, left)
     while member.working_on:
         try:
-            message = await asyncio.to_thread(member.connection.recv)
+            message = await asyncio.get_running_loop().run_in_executor(threads, member.connection.recv)
         except (EOFError, OSError) as ended:
-            await asyncio.to_thread(member.process.join, _END_SECONDS)
-            raise BuildFailed(f"a worker process ended with status {member.process.exitcode}") from ended
+            raise _ended(member) from ended
         match message:
             case Progress():
                 progress(message)
@@ -101,7 +103,32 @@ def _assign(member: _Member, left: list[Assignment]) -> None:
     if left:
         assignment = left.pop(0)
         member.working_on.add(assignment.partition)
-        member.connection.send(assignment)
+        try:
+            member.connection.send(assignment)
+        except OSError as ended:
+            raise _ended(member) from ended
+
+
+def _ended(member: _Member) -> BuildFailed:
+    member.process.join(_END_SECONDS)
+    status = member.process.exitcode
+    hint = " (was it out of memory? see --memory)" if status == -signal.SIGKILL else ""
+    return BuildFailed(
+        f"a worker process ended with status {status}{hint}; what was built is kept, and `learnflow replay --resume`"
+        " goes on with it"
+    )
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say how signals are taken
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _dismiss(crew: Sequence[_Member]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Final
 
 from projector.replay.runs import BEAT_SECONDS, Run
 from read_models import codec, keys
@@ -10,6 +11,9 @@ from sidecar.errors import SidecarError
 from sidecar.records import Delete, Put
 from sidecar.state_reader import StateReader
 from sidecar.state_writer import StateWriter
+
+LAST_WORD_SECONDS: Final = 2.0
+"""Who has pressed Ctrl-C does not want to wait for a store that is away."""
 
 
 class Heart:
@@ -39,10 +43,14 @@ class Heart:
 
     async def stop(self) -> None:
         """Leave no last word behind, if it is still this run's."""
-        with suppress(SidecarError):
-            stored = (await self._reader.read([keys.RUN])).get(keys.RUN)
-            if stored is not None and codec.decode(stored.value, RunDocument).run == self._run.identity:
-                await self._writer.transact([Delete(keys.RUN, stored.etag)])
+        with suppress(SidecarError, TimeoutError):
+            async with asyncio.timeout(LAST_WORD_SECONDS):
+                await self._take_back()
+
+    async def _take_back(self) -> None:
+        stored = (await self._reader.read([keys.RUN])).get(keys.RUN)
+        if stored is not None and codec.decode(stored.value, RunDocument).run == self._run.identity:
+            await self._writer.transact([Delete(keys.RUN, stored.etag)])
 
     async def _write(self) -> None:
         self._beat += 1

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from learnflow.sidecar import ToolPorts
-from projector.generations import control_of
+from projector.generations import check_log, control_of
 from projector.replay.runs import Runner, is_alive, partition_keys
 from read_models import codec, keys
 from read_models.documents import BuildingDocument, ControlDocument, PartitionDocument
@@ -42,10 +42,12 @@ async def inventory(ports: ToolPorts) -> list[Generation]:
 
     Raises:
         AccountsBroken: nothing was projected yet.
+        LogMismatch: the documents were folded from another log.
         SidecarError: log or state store do not answer.
         UnreadableDocument: the store holds something that is no document of ours.
     """
     control, _ = control_of(await ports.state_reader.read([keys.CONTROL]))
+    check_log(control, await ports.log_reader.identity())
     alive = control.building is not None and await is_alive(ports.state_reader, control.building)
     return [await _one(ports, control, number, alive=alive) for number in sorted(map(int, control.folds))]
 
@@ -86,7 +88,8 @@ def _note(building: BuildingDocument | None, *, alive: bool) -> str:
     runner = Runner(building.host, building.pid)
     if alive:
         return f"Generation {building.generation} is being built by {runner}."
-    return (
-        f"Generation {building.generation} was being built by {runner}, which gives no sign of life:"
-        f" `learnflow replay --resume` goes on, `learnflow generations prune {building.generation}` throws it away."
-    )
+    gone = f"Generation {building.generation} was being built by {runner}, which gives no sign of life:"
+    if building.reopened:
+        return f"{gone} `learnflow generations activate {building.generation}` goes on."
+    number = building.generation
+    return f"{gone} `learnflow replay --resume` goes on, `learnflow generations prune {number}` throws it away."

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Final, Protocol
 
 from learnflow.replaying.worker import SLOTS
@@ -15,6 +16,14 @@ WORKER_BYTES: Final = 150 * MEBIBYTE
 """What a worker takes besides."""
 
 
+class Begin(Enum):
+    """Where a replay begins."""
+
+    ANEW = auto()
+    RESUMED = auto()
+    RESUMED_OR_ANEW = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class ReplayOptions:
     """How a replay is done.
@@ -23,21 +32,28 @@ class ReplayOptions:
         workers: processes that fold, from 1.
         batch: records that are read from the log at once, from 1.
         memory_mib: about the most that all workers together may take.
-        resume: go on with a replay that was left unfinished.
+        begin: whether to begin a generation, or to go on with one that was left unfinished.
         switch: let the new generation serve in the end.
         verify: compare it with the one that serves, before.
         acceptance: differences that are as they should be.
+        accept_parked: let the generation take over although it has parked what was retried in the one that serves.
         follow: where the fold version changes, go on folding until projectors of the new one do.
     """
 
     workers: int = 2
     batch: int = 2000
     memory_mib: int = 1024
-    resume: bool = False
+    begin: Begin = Begin.ANEW
     switch: bool = True
     verify: bool = True
     acceptance: Acceptance = field(default_factory=Acceptance)
+    accept_parked: bool = False
     follow: bool = True
+
+    @property
+    def least_memory_mib(self) -> int:
+        """What so many workers need to get on."""
+        return self.workers * (WORKER_BYTES + SLOTS * BYTES_A_BYTE * MEBIBYTE) // MEBIBYTE
 
     def limits(self, message_bytes: int) -> BuildLimits:
         """What each partition under way may take at once, within the memory and within the sidecar's messages."""

@@ -1,27 +1,37 @@
 """A replay from beginning to end: build beside the generation that serves, compare, switch, follow."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from learnflow.replaying.beside import beside
 from learnflow.replaying.crew import build
 from learnflow.replaying.heart import Heart
 from learnflow.replaying.messages import Assignment, Waiting
-from learnflow.replaying.options import Observer, ReplayOptions, ReplayPlan
+from learnflow.replaying.options import Begin, Observer, ReplayOptions, ReplayPlan
+from learnflow.replaying.outcomes import DifferencesFound, Outcome, Unsound
 from learnflow.replaying.worker import Job
 from learnflow.settings import Settings
 from learnflow.sidecar import ToolPorts, open_tool
-from projector.errors import ProjectorError
+from projector.errors import NothingToResume
 from projector.fold import FOLD_VERSION
 from projector.generations import accounts_of, check_log, check_whole, control_of
 from projector.replay.builder import Progress
 from projector.replay.patience import patiently
-from projector.replay.runs import Run, Runner, begin, give_up, next_number, partition_keys, reopen, resume
+from projector.replay.runs import (
+    Run,
+    Runner,
+    begin,
+    give_up,
+    next_number,
+    partition_keys,
+    refuse_second,
+    reopen,
+    resume,
+)
 from projector.replay.switching import checkpoints
 from projector.replay.takeover import Follower
-from projector.verification.audit import Fault, audit
+from projector.verification.audit import audit
 from projector.verification.compare import CompareOptions, compare_generations
 from projector.verification.findings import Comparison
 from read_models import keys
@@ -32,68 +42,17 @@ NEAR_POSITIONS: Final = 20_000
 T = TypeVar("T")
 
 
-class Unsound(ProjectorError):
-    """The accounts of the generation that was built do not add up, which they always must.
-
-    Attributes:
-        faults: what is wrong.
-    """
-
-    def __init__(self, generation: int, faults: Sequence[Fault]) -> None:
-        super().__init__(
-            f"the accounts of generation {generation} are not sound, it does not take over:"
-            f" {'; '.join(fault.detail for fault in faults)}"
-        )
-        self.faults = tuple(faults)
-
-
-class DifferencesFound(ProjectorError):
-    """The generation that was built differs from the one that serves in what was not to be accepted. It is kept.
-
-    Attributes:
-        generation: that was built.
-        comparison: with the one that serves.
-    """
-
-    def __init__(self, generation: int, comparison: Comparison) -> None:
-        super().__init__(
-            f"{comparison.rejected:,} of {comparison.documents:,} documents differ: generation {generation} does not"
-            f" take over, and is kept. If that is as it should be: `learnflow replay --resume {comparison.accepting}`;"
-            f" if not: `learnflow generations prune {generation}`"
-        )
-        self.generation = generation
-        self.comparison = comparison
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a replay came to.
-
-    Attributes:
-        plan: what was to be done.
-        accounts: over all partitions of the generation built: applied, duplicate, parked, missing.
-        seconds: that building took.
-        switched: whether it serves now.
-        comparison: with the generation that served; `None` where none was asked for.
-    """
-
-    plan: ReplayPlan
-    accounts: dict[str, int]
-    seconds: float
-    switched: bool
-    comparison: Comparison | None
-
-
 async def plan(settings: Settings) -> ReplayPlan:
     """What a replay would do now. Nothing is written.
 
     Raises:
-        ReplayUnderWay: another one is.
+        ReplayUnderWay: another one builds a generation, or was left unfinished.
         ProjectorError: log and documents do not fit, or the log has lost its beginning.
         SidecarError: log or state store do not answer.
     """
     async with open_tool(settings) as ports:
         control, _ = control_of(await ports.state_reader.read([keys.CONTROL]))
+        await refuse_second(ports.state_reader, control)
         check_log(control, await ports.log_reader.identity())
         bounds = await ports.log_reader.bounds()
         check_whole(bounds)
@@ -123,8 +82,7 @@ async def replay(settings: Settings, options: ReplayOptions, observer: Observer)
         SidecarError: log or state store do not answer at the beginning, or hold what can't be read.
     """
     async with open_tool(settings) as ports:
-        start = resume if options.resume else begin
-        run = await start(ports.log_reader, ports.state_reader, ports.state_writer, Runner.here())
+        run = await _start(options, ports)
         return await _Replay(settings, options, observer, ports, run).carry_out()
 
 
@@ -142,6 +100,18 @@ async def activate(settings: Settings, options: ReplayOptions, observer: Observe
             return None
         run = await reopen(ports.log_reader, ports.state_reader, ports.state_writer, Runner.here(), generation)
         return await _Replay(settings, options, observer, ports, run).carry_out()
+
+
+async def _start(options: ReplayOptions, ports: ToolPorts) -> Run:
+    given = ports.log_reader, ports.state_reader, ports.state_writer, Runner.here()
+    if options.begin is Begin.ANEW:
+        return await begin(*given)
+    try:
+        return await resume(*given)
+    except NothingToResume:
+        if options.begin is Begin.RESUMED:
+            raise
+        return await begin(*given)
 
 
 class _Replay:
@@ -170,14 +140,19 @@ class _Replay:
     async def _carry_out(self) -> Outcome:
         plan = await self._plan()
         self._observer.begun(plan)
+        if self._run.switched:
+            await self._follow()
+            return Outcome(plan, await self._accounts(), 0.0, switched=True, comparison=None)
         begun = asyncio.get_running_loop().time()
         await self._build()
         seconds = asyncio.get_running_loop().time() - begun
         comparison = await self._compare() if self._options.verify else None
         if self._options.switch:
+            await self._build_rest()
             self._phase("switching")
-            await self._follower.switch()
-            await self._follow(plan)
+            await self._follower.switch(follow=self._options.follow, accept_parked=self._options.accept_parked)
+            if plan.fold != plan.active_fold and self._options.follow:
+                await self._follow()
         else:
             await patiently(lambda: give_up(self._ports.state_reader, self._ports.state_writer, self._run), self._told)
         return Outcome(plan, await self._accounts(), seconds, self._options.switch, comparison)
@@ -213,6 +188,13 @@ class _Replay:
         await self._follower.catch_up()
         self._observer.scanned(self._heart.positions, self._heart.positions)
 
+    async def _build_rest(self) -> None:
+        """Where much was appended while it was compared, workers are quicker than the one that follows."""
+        reached = await self._patiently(lambda: checkpoints(self._ports.state_reader, self._run.generation))
+        bounds = await self._patiently(self._ports.log_reader.bounds)
+        if sum(bounds[number].end - checkpoint - 1 for number, checkpoint in reached.items()) > NEAR_POSITIONS:
+            await self._build()
+
     async def _build_to(self, ends: dict[int, int], left: dict[int, int]) -> None:
         job = Job(
             self._settings,
@@ -240,12 +222,10 @@ class _Replay:
                 )
             )
         if not comparison.equal:
-            raise DifferencesFound(run.generation, comparison)
+            raise DifferencesFound(run.generation, comparison, self._options.acceptance.given)
         return comparison
 
-    async def _follow(self, plan: ReplayPlan) -> None:
-        if plan.fold == plan.active_fold or not self._options.follow:
-            return
+    async def _follow(self) -> None:
         self._phase("following")
         await self._follower.until_relieved(self._observer.following)
 

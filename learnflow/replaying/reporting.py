@@ -14,7 +14,13 @@ _LINE_SECONDS: Final = 10.0
 
 
 class Reporter(Observer, Protocol):
-    """An `Observer` that is closed in the end."""
+    """An `Observer` that is closed in the end.
+
+    Attributes:
+        current: the phase that it was told of last.
+    """
+
+    current: str
 
     def close(self) -> None:
         """Leave the terminal as it was."""
@@ -53,7 +59,7 @@ class Bar:
     """A bar with percent of log positions, events a second, and time left."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(stderr=True, highlight=False, emoji=False)
         self._progress = Progress(
             TextColumn("{task.description:10}"),
             BarColumn(),
@@ -66,6 +72,7 @@ class Bar:
         )
         self._task: TaskID | None = None
         self._rate = _Rate()
+        self.current = ""
 
     def begun(self, plan: ReplayPlan) -> None:
         """See `Observer`."""
@@ -74,6 +81,7 @@ class Bar:
 
     def phase(self, name: str) -> None:
         """See `Observer`."""
+        self.current = name
         if self._task is not None:
             self._progress.remove_task(self._task)
         self._rate = _Rate()
@@ -105,7 +113,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._rate = _Rate()
-        self._phase = ""
+        self.current = ""
         self._told_at = 0.0
         self._away: set[str] = set()
         self._left: frozenset[int] = frozenset()
@@ -116,7 +124,7 @@ class Lines:
 
     def phase(self, name: str) -> None:
         """See `Observer`."""
-        self._phase = name
+        self.current = name
         self._rate = _Rate()
         self._told_at = time.monotonic()
         self._print(f"{name} ...")
@@ -128,7 +136,7 @@ class Lines:
             return
         self._told_at = time.monotonic()
         left = f", about {(of - positions) / rate:,.0f} s left" if rate > 0 else ""
-        self._print(f"{self._phase}: {100 * positions / max(of, 1):.0f} %, {rate:,.0f} events/s{left}")
+        self._print(f"{self.current}: {100 * positions / max(of, 1):.0f} %, {rate:,.0f} events/s{left}")
 
     def waiting(self, trouble: str | None) -> None:
         """See `Observer`."""

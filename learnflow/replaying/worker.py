@@ -8,7 +8,6 @@ import asyncio
 import gc
 import logging
 import os
-import signal
 import threading
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -45,9 +44,7 @@ class Job:
 
 
 def main(job: Job, parent: Connection) -> None:
-    """Build what the parent assigns, until it says that there is nothing left."""
-    # Ctrl-C goes to all processes of a terminal; the parent decides what becomes of it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Build what the parent assigns, until the parent ends this process."""
     # What is away is told to the parent; the clients' own warnings would say it once more for each call.
     logging.basicConfig(level=logging.ERROR)
     # Hundreds of thousands of documents are no garbage, and need not be looked through again and again.
@@ -60,7 +57,7 @@ class _Worker:
     def __init__(self, job: Job, parent: Connection) -> None:
         self._job = job
         self._parent = parent
-        self._assignments: asyncio.Queue[Assignment | None] = asyncio.Queue()
+        self._assignments: asyncio.Queue[Assignment] = asyncio.Queue()
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -75,14 +72,15 @@ class _Worker:
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
         while True:
             try:
-                assignment: Assignment | None = self._parent.recv()
+                assignment: Assignment = self._parent.recv()
             except (EOFError, OSError):
                 # Without a parent nobody is told how it goes, and nobody ends this process.
                 os._exit(1)
             loop.call_soon_threadsafe(self._assignments.put_nowait, assignment)
 
     async def _slot(self, sidecar: ToolPorts) -> None:
-        while (assignment := await self._assignments.get()) is not None:
+        while True:
+            assignment = await self._assignments.get()
             partition = assignment.partition
 
             def told(trouble: str | None, partition: int = partition) -> None:
@@ -105,7 +103,6 @@ class _Worker:
                 self._parent.send(Failed(partition, in_words(failure)))
             else:
                 self._parent.send(Finished(partition))
-        self._assignments.put_nowait(None)  # for the other slots
 
     def _tell(self, progress: Progress) -> None:
         self._parent.send(progress)

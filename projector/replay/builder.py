@@ -34,6 +34,8 @@ CONFLICTS: Final = 50
 """So many in a row, without a transaction that succeeds, are no race any more."""
 _KEYS_A_READ: Final = 2000
 _LEAST_GROWTH: Final = 0.01
+_UNANSWERED: Final = 2
+_PATIENCE: Final = 10
 _ENOUGH: Final = 0.8
 """Of the limit: a transaction that is nearly full is not worth another look soon."""
 
@@ -60,13 +62,12 @@ class Progress:
     """How far a partition is.
 
     Attributes:
+        partition: of the log.
         position: the next offset to look at.
-        durable: the first offset that would be looked at again after a crash.
     """
 
     partition: int
     position: int
-    durable: int
 
 
 class _FromTheStore(Exception):
@@ -98,6 +99,10 @@ class PartitionBuilder:
         self._progress = progress
         self._told = told
         self._flush_bytes = limits.flush_bytes
+        self._flush_documents = limits.flush_documents
+        self._unanswered = 0
+        self._answered = 0
+        self._loaded = 0
         self._most = limits.batch_records
         # Documents are larger or smaller than the records they come from; found out with every transaction.
         self._growth = 1.0
@@ -144,12 +149,13 @@ class PartitionBuilder:
             raise AccountsBroken(self._key)
         accounts = codec.decode(stored[self._key].value, PartitionDocument)
         first = accounts.checkpoint + 1
-        self._progress(Progress(self._partition, first, first))
+        self._progress(Progress(self._partition, first))
         if first >= until:
             return accounts.checkpoint
         # A generation that is new has no documents to read. Where another partition holds the same learner that is
         # wrong, the transaction conflicts, and from then on they are read.
         workspace = Workspace(new=self._absent and first == accounts.log_start)
+        self._loaded = 0
         workspace.load([self._key], stored)
         position = await self._fold(workspace, first, until)
         # Asked after reading: a log that was made anew meanwhile is never folded onto what came from the old one.
@@ -174,7 +180,7 @@ class PartitionBuilder:
                     await self._step(workspace, position, records, end)
                     position = end
                     size += sum([len(record.value) for record in records])
-                    self._progress(Progress(self._partition, position, first))
+                    self._progress(Progress(self._partition, position))
                     if position >= until or self._is_full(workspace, size):
                         return position
         finally:
@@ -239,15 +245,16 @@ class PartitionBuilder:
                 await self._load(workspace, part[middle:])
             else:
                 workspace.load(part, stored)
+                self._loaded += sum([len(one.value) for one in stored.values()])
 
     def _is_full(self, workspace: Workspace, size: int) -> bool:
-        if workspace.touched >= self._limits.flush_documents or (size and self._flush_bytes == 1):
+        if workspace.touched >= self._flush_documents or (size and self._flush_bytes == 1):
             return True
-        if size * self._growth < self._flush_bytes:
+        if self._loaded + size * self._growth < self._flush_bytes:
             return False
         # The estimate says that it is enough; the documents themselves say whether that is so.
         documents = workspace.size()
-        self._growth = max(documents / size, _LEAST_GROWTH)
+        self._growth = max((documents - self._loaded) / max(size, 1), _LEAST_GROWTH)
         return documents >= self._flush_bytes * _ENOUGH
 
     async def _flush(self, workspace: Workspace) -> None:
@@ -257,7 +264,21 @@ class PartitionBuilder:
         except MessageTooLarge:
             self._take_less(changes)
             raise _FromTheStore from None
+        except SidecarUnavailable:
+            self._unanswered += 1
+            self._answered = 0
+            if self._unanswered > _UNANSWERED:
+                # It may be away, or have been asked for more than it can do in time.
+                self._flush_bytes = max(1, self._flush_bytes // 2)
+                self._flush_documents = max(1, self._flush_documents // 2)
+            raise
+        self._unanswered = 0
+        self._answered += 1
         self._most = min(self._most * 2, self._limits.batch_records)
+        if self._answered % _PATIENCE == 0:
+            # What was too much, in time or in size, is tried again, and not too often.
+            self._flush_bytes = min(self._flush_bytes * 2, self._limits.flush_bytes)
+            self._flush_documents = min(self._flush_documents * 2, self._limits.flush_documents)
 
     def _take_less(self, changes: Sequence[Put]) -> None:
         # At 1 and 1 a transaction holds a single record, the last one.

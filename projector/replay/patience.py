@@ -26,16 +26,17 @@ async def patiently(step: Callable[[], Awaitable[T]], told: Told) -> T:
         Exception: whatever the step raises besides `SidecarUnavailable`.
     """
     pause = FIRST_PAUSE_SECONDS
-    while True:
-        try:
-            result = await step()
-        except StorageDamaged:
-            raise
-        except SidecarUnavailable as away:
-            told(in_words(away))
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-            continue
+    try:
+        while True:
+            try:
+                return await step()
+            except StorageDamaged:
+                raise
+            except SidecarUnavailable as away:
+                told(in_words(away))
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+    finally:
+        # However it ended: what was waited for is there again, or nobody waits for it any more.
         if pause > FIRST_PAUSE_SECONDS:
             told(None)
-        return result

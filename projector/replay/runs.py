@@ -10,12 +10,19 @@ import socket
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import msgspec
 from typing_extensions import override
 
-from projector.errors import NothingToResume, ReplayUnderWay, RunReplaced, UnknownGeneration
+from projector.errors import (
+    NothingToResume,
+    ReplayUnderWay,
+    RolloutUnfinished,
+    RunReplaced,
+    UnknownGeneration,
+)
 from projector.fold import FOLD_VERSION
 from projector.generations import (
     accounts_of,
@@ -48,15 +55,18 @@ class Runner:
     Attributes:
         host: the name of the machine or container.
         pid: the process.
+        space: where process numbers mean the same: a machine since its start, and a container of it. Empty where that
+            can't be told.
     """
 
     host: str
     pid: int
+    space: str = ""
 
     @classmethod
     def here(cls) -> "Runner":
         """This process."""
-        return cls(socket.gethostname(), os.getpid())
+        return cls(socket.gethostname(), os.getpid(), _process_space())
 
     @override
     def __str__(self) -> str:
@@ -71,11 +81,13 @@ class Run:
         generation: that it builds.
         active: the generation that served when it began.
         identity: names the run.
+        switched: whether the generation serves already, and only waits for projectors of its fold version.
     """
 
     generation: int
     active: int
     identity: str
+    switched: bool = False
 
     def target(self) -> Built:
         """Where the engine of this run writes."""
@@ -87,7 +99,8 @@ async def begin(log: LogReader, reader: StateReader, writer: StateWriter, runner
 
     Raises:
         ReplayUnderWay: another run builds one, or did and was left unfinished.
-        HistoryGone: the log has lost records, so that nothing complete can be built from it.
+        RolloutUnfinished: projectors have yet to take over what another run has built.
+        BeginningGone: the log has lost records, so that nothing complete can be built from it.
         LogMismatch: the documents are those of another log.
         SidecarUnavailable: log or state store do not answer; what was begun can be resumed.
     """
@@ -100,25 +113,37 @@ async def begin(log: LogReader, reader: StateReader, writer: StateWriter, runner
             if control.building.run == identity:
                 return None
             raise _under_way(control.building, alive=True)
+        if is_unrelieved(control) and control.folds.get(str(control.active)) == FOLD_VERSION:
+            raise RolloutUnfinished(control.active)
         number = next_number(control)
-        building = BuildingDocument(number, identity, runner.host, runner.pid)
+        building = BuildingDocument(number, identity, runner.host, runner.pid, runner.space)
         folds = {**control.folds, str(number): FOLD_VERSION}
         new = msgspec.structs.replace(control, building=building, folds=folds, latest=number)
         return new, empty_partitions(number, control.log.partitions)
 
     control, _ = control_of(await reader.read([keys.CONTROL]))
-    if control.building is not None:
-        raise _under_way(control.building, alive=await is_alive(reader, control.building))
+    await refuse_second(reader, control)
     control = await amend(reader, writer, lambda _: (), change)
     return _ours(control, identity)
 
 
+async def refuse_second(reader: StateReader, control: ControlDocument) -> None:
+    """Refuse where a run builds a generation.
+
+    Raises:
+        ReplayUnderWay: one does, or did and was left unfinished; it says which, and how to go on.
+        SidecarUnavailable: the state store does not answer.
+    """
+    if control.building is not None:
+        raise _under_way(control.building, alive=await is_alive(reader, control.building))
+
+
 async def resume(log: LogReader, reader: StateReader, writer: StateWriter, runner: Runner) -> Run:
-    """Take over a run that was left unfinished.
+    """Take over a run that was left unfinished, before its switch or after it.
 
     Raises:
         NothingToResume: there is none.
-        ReplayUnderWay: it still gives signs of life.
+        ReplayUnderWay: it still gives signs of life, or only brings an older generation back to serve.
         ForeignFold: it folded another version than we do.
         ProjectorError: log and documents do not fit.
         SidecarUnavailable: log or state store do not answer.
@@ -126,8 +151,13 @@ async def resume(log: LogReader, reader: StateReader, writer: StateWriter, runne
     control = await ensure_control(log, reader, writer)
     building = control.building
     if building is None:
-        raise NothingToResume
-    return await _take(log, reader, writer, runner, building.generation)
+        if not is_unrelieved(control) or control.rollout is None:
+            raise NothingToResume(control.active)
+        check_fold(control, control.active)
+        return Run(control.active, control.rollout.before, "", switched=True)
+    if building.reopened:
+        raise _under_way(building, alive=await is_alive(reader, building))
+    return await _take(log, reader, writer, runner, building.generation, reopened=False)
 
 
 async def reopen(log: LogReader, reader: StateReader, writer: StateWriter, runner: Runner, generation: int) -> Run:
@@ -135,7 +165,8 @@ async def reopen(log: LogReader, reader: StateReader, writer: StateWriter, runne
 
     Raises:
         UnknownGeneration: it does not exist.
-        ReplayUnderWay: a run builds one; where it is this one, and the run is dead, it is taken over.
+        ReplayUnderWay: a run builds one, and gives signs of life. One that is dead is taken over, or, if it builds
+            another generation, given up: what it has built is kept.
         ForeignFold: it belongs to another fold version than ours.
         ProjectorError: log and documents do not fit.
         SidecarUnavailable: log or state store do not answer.
@@ -144,8 +175,8 @@ async def reopen(log: LogReader, reader: StateReader, writer: StateWriter, runne
     if str(generation) not in control.folds:
         raise UnknownGeneration(generation, [int(number) for number in control.folds])
     if control.building is not None and control.building.generation != generation:
-        raise _under_way(control.building, alive=await is_alive(reader, control.building))
-    return await _take(log, reader, writer, runner, generation)
+        await abandon(reader, writer, control.building.generation)
+    return await _take(log, reader, writer, runner, generation, reopened=True)
 
 
 async def give_up(reader: StateReader, writer: StateWriter, run: Run) -> None:
@@ -187,7 +218,8 @@ async def is_alive(reader: StateReader, building: BuildingDocument) -> bool:
     Raises:
         SidecarUnavailable: the state store does not answer.
     """
-    if building.host == socket.gethostname() and (building.pid == os.getpid() or not _is_running(building.pid)):
+    here = _process_space()
+    if here and building.space == here and (building.pid == os.getpid() or not _is_running(building.pid)):
         return False
     before = await _last_word(reader)
     end = asyncio.get_running_loop().time() + SILENCE_SECONDS
@@ -197,6 +229,27 @@ async def is_alive(reader: StateReader, building: BuildingDocument) -> bool:
         if now != before and now is not None and now.run == building.run:
             return True
     return False
+
+
+def is_unrelieved(control: ControlDocument) -> bool:
+    """Whether what serves was switched to by a program of another fold version than projectors were known to have."""
+    return control.rollout is not None and control.rollout.generation == control.active
+
+
+async def relieve(reader: StateReader, writer: StateWriter, generation: int) -> None:
+    """Note that projectors fold a generation that a replay has switched to. May be repeated.
+
+    Raises:
+        StateConflict: others keep writing `control`.
+        SidecarUnavailable: the state store does not answer.
+    """
+
+    def change(control: ControlDocument, _: Stored) -> tuple[ControlDocument, list[Put]] | None:
+        if control.rollout is None or control.rollout.generation != generation:
+            return None
+        return msgspec.structs.replace(control, rollout=None), []
+
+    await amend(reader, writer, lambda _: (), change)
 
 
 def next_number(control: ControlDocument) -> int:
@@ -209,7 +262,9 @@ def partition_keys(control: ControlDocument, generation: int) -> list[str]:
     return sorted(keys.partition(generation, number) for number in range(control.log.partitions))
 
 
-async def _take(log: LogReader, reader: StateReader, writer: StateWriter, runner: Runner, generation: int) -> Run:
+async def _take(
+    log: LogReader, reader: StateReader, writer: StateWriter, runner: Runner, generation: int, *, reopened: bool
+) -> Run:
     control, _ = control_of(await reader.read([keys.CONTROL]))
     if control.building is not None and await is_alive(reader, control.building):
         raise _under_way(control.building, alive=True)
@@ -229,7 +284,9 @@ async def _take(log: LogReader, reader: StateReader, writer: StateWriter, runner
             raise RunReplaced(generation)
         check_fold(now, generation)
         accounts_of(stored, partition_keys(now, generation))
-        building = BuildingDocument(generation, identity, runner.host, runner.pid)
+        # A new generation that somebody activates is one that a replay has built in part.
+        brought_back = reopened and (now.building is None or now.building.reopened)
+        building = BuildingDocument(generation, identity, runner.host, runner.pid, runner.space, brought_back)
         new = msgspec.structs.replace(now, building=building, hold="")
         return new, rewritten(stored, partition_keys(now, generation))
 
@@ -243,12 +300,22 @@ def _ours(control: ControlDocument, identity: str) -> Run:
 
 
 def _under_way(building: BuildingDocument, *, alive: bool) -> ReplayUnderWay:
-    return ReplayUnderWay(generation=building.generation, runner=str(Runner(building.host, building.pid)), alive=alive)
+    runner = Runner(building.host, building.pid)
+    return ReplayUnderWay(generation=building.generation, runner=str(runner), alive=alive, reopened=building.reopened)
 
 
 async def _last_word(reader: StateReader) -> RunDocument | None:
     stored = (await reader.read([keys.RUN])).get(keys.RUN)
     return None if stored is None else codec.decode(stored.value, RunDocument)
+
+
+def _process_space() -> str:
+    """Names the machine's run and the namespace in which process numbers are counted; empty where it can't be told."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
 
 
 def _is_running(pid: int) -> bool:

@@ -6,29 +6,39 @@ that the old one had. No clock is part of the argument.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import msgspec
 
-from projector.errors import RunReplaced
+from projector.errors import RetriedElsewhere, RunReplaced
 from projector.generations import accounts_of, control_of
 from projector.replay.amending import amend, rewritten
 from projector.replay.runs import Run, partition_keys
 from read_models import codec, keys
-from read_models.documents import ControlDocument
+from read_models.documents import ControlDocument, RolloutDocument
 from sidecar.errors import StateConflict
 from sidecar.records import Put
 from sidecar.state_reader import StateReader
 from sidecar.state_writer import StateWriter
 
 
-async def try_switch(reader: StateReader, writer: StateWriter, run: Run) -> Sequence[int]:
+async def try_switch(
+    reader: StateReader, writer: StateWriter, run: Run, *, follow: bool = True, accept_parked: bool = False
+) -> Mapping[int, int]:
     """Let the run's generation take over, if it has reached the one that serves in every partition. May be repeated.
 
+    Args:
+        reader: of documents.
+        writer: of documents.
+        run: whose generation it is.
+        follow: whether, where the fold version changes, it is noted that projectors have yet to take over.
+        accept_parked: let it take over although it has parked what was folded late in the other.
+
     Returns:
-        The partitions in which it is not that far yet; none means that it serves.
+        By partition in which it is not that far yet the offset that it has to reach; none means that it serves.
 
     Raises:
+        RetriedElsewhere: it has parked what was folded late in the generation that serves.
         StateConflict: a live engine wrote at that moment; nothing has changed, try again.
         RunReplaced: the generation is no longer this run's.
         AccountsBroken: a document of the run's generation is missing. One that the generation before has lost is no
@@ -40,20 +50,29 @@ async def try_switch(reader: StateReader, writer: StateWriter, run: Run) -> Sequ
     stored = await reader.read([keys.CONTROL, *old, *new])
     now, etag = control_of(stored)
     if now.active == run.generation:
-        return ()
+        return {}
     if now.building is None or now.building.run != run.identity:
         raise RunReplaced(run.generation)
     if now != control:
         raise StateConflict("control has just changed")
-    reached = {one.partition: one.checkpoint for one in accounts_of(stored, new)}
-    there = [key for key in old if key in stored]
-    wanted = {one.partition: one.checkpoint for one in accounts_of(stored, there)}
-    behind = [number for number, checkpoint in wanted.items() if reached[number] < checkpoint]
+    there = {one.partition: one for one in accounts_of(stored, [key for key in old if key in stored])}
+    ours = {one.partition: one for one in accounts_of(stored, new)}
+    behind = {number: one.checkpoint for number, one in there.items() if ours[number].checkpoint < one.checkpoint}
     if behind:
-        return sorted(behind)
-    after = msgspec.structs.replace(now, active=run.generation, building=None, hold="")
-    await writer.transact([Put(keys.CONTROL, codec.encode(after), etag), *rewritten(stored, there)])
-    return ()
+        return behind
+    lacking = sum(
+        ours[number].parked - one.parked
+        for number, one in there.items()
+        if one.retried > ours[number].retried and ours[number].parked > one.parked
+    )
+    if lacking and not accept_parked:
+        raise RetriedElsewhere(run.generation, now.active, lacking)
+    other_fold = now.folds.get(str(now.active)) != now.folds.get(str(run.generation))
+    rollout = RolloutDocument(run.generation, now.active) if follow and other_fold else None
+    after = msgspec.structs.replace(now, active=run.generation, building=None, hold="", rollout=rollout)
+    rewrites = rewritten(stored, [key for key in old if key in stored])
+    await writer.transact([Put(keys.CONTROL, codec.encode(after), etag), *rewrites])
+    return {}
 
 
 async def checkpoints(reader: StateReader, generation: int) -> dict[int, int]:

@@ -1,15 +1,15 @@
 """From a generation that is nearly there to one that serves, and that live projectors fold."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from itertools import count
 from typing import Final, TypeVar
 
 from projector.engine import Engine
-from projector.errors import StillBehind
+from projector.errors import RetriedElsewhere, StillBehind
 from projector.replay.patience import Told, patiently
-from projector.replay.runs import Run
+from projector.replay.runs import Run, relieve
 from projector.replay.switching import ask_for_quiet, checkpoints, try_switch
 from sidecar.errors import StateConflict
 from sidecar.log_reader import LogReader
@@ -17,6 +17,7 @@ from sidecar.state_reader import StateReader
 from sidecar.state_writer import StateWriter
 
 ATTEMPTS_BEFORE_QUIET: Final = 5
+LOOKS_AT_PARKED: Final = 10
 FOLLOW_SECONDS: Final = 0.2
 """How often the log is looked at while a generation is kept at its end."""
 
@@ -51,8 +52,11 @@ class Follower:
             ProjectorError: log and documents do not fit.
         """
         async with self._turn:
-            for partition in sorted(await patiently(self._log.bounds, self._told)):
-                await self._one(partition)
+            reached = await self._patiently(lambda: checkpoints(self._reader, self._run.generation))
+            bounds = await self._patiently(self._log.bounds)
+            await self._all(
+                {partition: bound.end for partition, bound in bounds.items() if reached[partition] + 1 < bound.end}
+            )
 
     async def following(self) -> None:
         """Stay at the end of the log until cancelled.
@@ -65,29 +69,45 @@ class Follower:
             await self.catch_up()
             await asyncio.sleep(FOLLOW_SECONDS)
 
-    async def switch(self) -> None:
+    async def switch(self, *, follow: bool = True, accept_parked: bool = False) -> None:
         """Let the generation serve, as soon as it is as far as the one that does; waits for that.
 
+        Args:
+            follow: whether, where the fold version changes, it is noted that projectors have yet to take over.
+            accept_parked: let it take over although it has parked what was folded late in the other.
+
         Raises:
+            RetriedElsewhere: it has, and that was not accepted.
             RunReplaced: the generation is no longer this run's.
             ProjectorError: log and documents do not fit.
         """
+        lacking = 0
         for attempt in count(1):
-            behind: Sequence[int] = ()
+            behind: Mapping[int, int] = {}
             try:
-                behind = await self._patiently(lambda: try_switch(self._reader, self._writer, self._run))
+                behind = await self._patiently(
+                    lambda: try_switch(
+                        self._reader, self._writer, self._run, follow=follow, accept_parked=accept_parked
+                    )
+                )
+            except RetriedElsewhere:
+                # It also looks so for the moment in which this generation has parked what the other has yet to park.
+                lacking += 1
+                if lacking == LOOKS_AT_PARKED:
+                    raise
+                await asyncio.sleep(FOLLOW_SECONDS)
+                continue
             except StateConflict:
                 pass
             else:
                 if not behind:
                     return
             # Live projectors win the race when they write within it as well as when they write just before it.
-            if attempt % ATTEMPTS_BEFORE_QUIET == 0:
+            if attempt >= ATTEMPTS_BEFORE_QUIET:
                 with suppress(StateConflict):
                     await self._patiently(lambda: ask_for_quiet(self._reader, self._writer, self._run))
-            async with self._turn, asyncio.TaskGroup() as group:
-                for partition in behind:
-                    group.create_task(self._one(partition))
+            async with self._turn:
+                await self._all({partition: checkpoint + 1 for partition, checkpoint in behind.items()})
 
     async def until_relieved(self, waiting: Callable[[Mapping[int, int]], None]) -> None:
         """Go on folding the generation, which serves by now, until projectors of its fold version do.
@@ -103,6 +123,7 @@ class Follower:
             ProjectorError: log and documents do not fit.
         """
         before = await self._patiently(lambda: checkpoints(self._reader, self._run.active))
+        generation = self._run.generation
         while True:
             await self.catch_up()
             delivered = await self._patiently(self._log.delivered)
@@ -113,14 +134,22 @@ class Follower:
                 if bounds[partition].end > checkpoint + 1 and delivered.get(partition, 0) <= checkpoint + 1
             }
             if not left:
+                await self._patiently(lambda: relieve(self._reader, self._writer, generation))
                 return
             waiting(left)
             await asyncio.sleep(FOLLOW_SECONDS)
 
-    async def _one(self, partition: int) -> None:
+    async def _all(self, ends: Mapping[int, int]) -> None:
+        """Bring partitions to these offsets, all at once: most of the time each waits for log or state store."""
+        done = await asyncio.gather(*(self._one(*one) for one in ends.items()), return_exceptions=True)
+        for failure in done:
+            if failure is not None:
+                raise failure
+
+    async def _one(self, partition: int, until: int) -> None:
         while True:
             try:
-                await patiently(lambda: self._engine.catch_up(partition), self._told)
+                await patiently(lambda: self._engine.catch_up(partition, until), self._told)
             except StillBehind:
                 continue
             except StateConflict:

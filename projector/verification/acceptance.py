@@ -24,6 +24,9 @@ class Acceptance:
     """Patterns `KIND:PATH` of differences that are no fault; `*` stands for any characters in either part.
 
     `learner:totals.time_spent_ms`, `learner:days.*`, `partition:*`, `learner:(only in new)`; `*` for all.
+
+    Attributes:
+        given: the patterns as they were given.
     """
 
     def __init__(self, patterns: Iterable[str] = ()) -> None:
@@ -32,7 +35,8 @@ class Acceptance:
         Raises:
             InvalidPattern: one names no kind, or no path.
         """
-        self._patterns = [_parse(pattern) for pattern in patterns]
+        self.given = tuple(patterns)
+        self._patterns = [_parse(pattern) for pattern in self.given]
 
     def covers(self, kind: Kind, change: Change) -> bool:
         """Whether a pattern matches a change, by its path as it is or with `*` for ids."""

@@ -9,7 +9,7 @@ from projector.errors import UnknownGeneration
 from projector.generations import check_log, control_of
 from projector.verification.acceptance import Acceptance
 from projector.verification.enumeration import BATCH, Counts, Progress, counted_names, names_in_log
-from projector.verification.findings import Comparison, Findings, OnHash
+from projector.verification.findings import Comparison, Findings, Hashed, OnHash
 from projector.verification.fresh_fold import FoldedPairs, FreshFold
 from projector.verification.json_paths import Change
 from projector.verification.judging import Judge, Verdict
@@ -248,31 +248,42 @@ class _Comparer:
         """Compare documents whose elements may be in any order, and in any of these documents."""
         before = await self._pairs.read(())
         pool = Pool(_cuts(before), self._looseness)
-        values: list[tuple[str, bytes | None, bytes | None]] = []
+        seen: list[Hashed] = []
         for start in range(0, len(names), BATCH):
             for part, pair in await self._read(names[start : start + BATCH]):
                 for name in part:
                     await self._compare(self._told(name, pair))
                     pool.add(name, pair)
-                    values.append((name.suffix, pair.old.values.get(name.suffix), pair.new.values.get(name.suffix)))
-        found = pool.differences()
+                    values = (side.values.get(name.suffix) for side in (pair.old, pair.new))
+                    seen.append(self._findings.hashed(name.suffix, *values))
         level = (
             self._pairs.exact
             or not self._looseness.strays
             or all(before.old.checkpoint(number) == before.new.checkpoint(number) for number in self._looseness.strays)
         )
         moved = _retried(before) != _retried(await self._pairs.read(()))
-        if any(found.values()) and (moved or not level):
+        comparable = not pool.differs or (level and not moved)
+        if comparable:
+            await self._look_again(pool)
+        # What is not there any more when it is read again was changed meanwhile.
+        if not comparable or pool.unmatched:
             if last:
-                for name in found:
+                for name in pool.names:
                     self._findings.unsettled(name)
             else:
                 self._later += names
             return
-        for suffix, old, new in values:
-            self._findings.seen(suffix, old, new)
-        for name, changes in found.items():
+        for hashed in seen:
+            self._findings.count_in(hashed)
+        for name, changes in pool.differences().items():
             self._found(name, changes)
+
+    async def _look_again(self, pool: Pool) -> None:
+        names = pool.unmatched
+        for start in range(0, len(names), BATCH):
+            for part, pair in await self._read(names[start : start + BATCH]):
+                for name in part:
+                    pool.look_again(name, pair)
 
 
 def _cuts(pair: Pair) -> dict[int, int]:

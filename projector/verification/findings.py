@@ -132,6 +132,21 @@ class Comparison:
         return options_for([(one.kind, one.path) for one in self.paths if one.accepted < one.documents])
 
 
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """What is kept of the bytes of a document until they may be counted in.
+
+    Attributes:
+        suffix: of the document.
+        sums: what either side adds to the sum of hashes.
+        told: the SHA-256 of the side that is told of, if there is such a document.
+    """
+
+    suffix: str
+    sums: tuple[int, int]
+    told: bytes | None
+
+
 class Findings:
     """Collects what a comparison finds."""
 
@@ -159,13 +174,23 @@ class Findings:
 
     def seen(self, suffix: str, old: bytes | None, new: bytes | None) -> None:
         """Take the bytes of a document into the hashes; call it once a document."""
-        for side, value in enumerate((old, new)):
-            if value is not None:
-                digest = hashlib.sha256(suffix.encode() + b"\0" + value).digest()
-                self._sums[side] = (self._sums[side] + int.from_bytes(digest)) % _MODULUS
-        told = new if self._hash_new else old
-        if told is not None and self._on_hash is not None:
-            self._on_hash(suffix, hashlib.sha256(told).hexdigest())
+        self.count_in(self.hashed(suffix, old, new))
+
+    def hashed(self, suffix: str, old: bytes | None, new: bytes | None) -> Hashed:
+        """What `count_in` needs of a document, so that its bytes need not be kept until then."""
+        told = (new if self._hash_new else old) if self._on_hash is not None else None
+        return Hashed(
+            suffix,
+            (_summand(suffix, old), _summand(suffix, new)),
+            None if told is None else hashlib.sha256(told).digest(),
+        )
+
+    def count_in(self, hashed: Hashed) -> None:
+        """Take a document into the hashes; call it once a document."""
+        for side, summand in enumerate(hashed.sums):
+            self._sums[side] = (self._sums[side] + summand) % _MODULUS
+        if hashed.told is not None and self._on_hash is not None:
+            self._on_hash(hashed.suffix, hashed.told.hex())
 
     def same(self, name: DocumentName) -> None:
         """A document is the same on both sides."""
@@ -222,3 +247,7 @@ class Findings:
     def _count(self, kind: Kind, what: str) -> None:
         counts = self._counts.setdefault(kind, {})
         counts[what] = counts.get(what, 0) + 1
+
+
+def _summand(suffix: str, value: bytes | None) -> int:
+    return 0 if value is None else int.from_bytes(hashlib.sha256(suffix.encode() + b"\0" + value).digest())

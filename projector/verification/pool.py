@@ -1,8 +1,9 @@
 """Entries and parked values compared as sets, where their order is not promised."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -11,6 +12,11 @@ from projector.verification.json_paths import ONLY_IN_NEW, ONLY_IN_OLD, Change, 
 from projector.verification.looseness import Looseness
 from projector.verification.names import DocumentName, Kind
 from projector.verification.pairs import Pair
+
+_DIGEST_BYTES: Final = 16
+
+_Waiting = dict[bytes, tuple[DocumentName, ...]]
+"""By digest, the documents of the elements that the other side has not; one for each, in the order of reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +33,18 @@ class _Element:
     identity: str
     content: bytes
 
+    @property
+    def digest(self) -> bytes:
+        """What stands for the content."""
+        return hashlib.blake2b(self.content, digest_size=_DIGEST_BYTES).digest()
+
 
 class Pool:
-    """What one side has and the other has not, yet. As long as both are read side by side it stays small."""
+    """What one side has and the other has not, yet; as digests, about 250 bytes in memory for an element.
+
+    As long as both are read side by side these are few. What in the end one side alone has is a difference: then the
+    documents that hold such elements, `unmatched`, are to be read again for `look_again`.
+    """
 
     def __init__(self, cuts: Mapping[int, int], looseness: Looseness) -> None:
         """Begin with nothing read.
@@ -40,31 +55,55 @@ class Pool:
         """
         self._cuts = cuts
         self._looseness = looseness
-        self._waiting: tuple[dict[bytes, list[_Element]], dict[bytes, list[_Element]]] = ({}, {})
-        self.names: dict[DocumentName, list[Change]] = {}
+        self._waiting: tuple[_Waiting, _Waiting] = ({}, {})
+        self._odd: tuple[dict[str, _Element], dict[str, _Element]] = ({}, {})
+        self._names: dict[DocumentName, Sequence[Change]] = {}
 
     def add(self, name: DocumentName, pair: Pair) -> None:
         """Take a document of both sides."""
         old, new = pair.old.values.get(name.suffix), pair.new.values.get(name.suffix)
         if old is None and new is None:
             return
-        self.names.setdefault(name, [])
+        self._names.setdefault(name, ())
         for number, value in enumerate((old, new)):
             if value is None:
                 continue
             elements = self._elements(name, value)
             if elements is None:
-                self.names[name] += changes(old, new)
+                self._names[name] = (*self._names[name], *changes(old, new))
                 continue
             for element in elements:
-                self._match(number, element)
+                self._match(number, name, element.digest)
+
+    @property
+    def names(self) -> Sequence[DocumentName]:
+        """The documents taken that there are, in their order."""
+        return list(self._names)
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything is not the same on both sides."""
+        return any(self._waiting) or any(self._names.values())
+
+    @property
+    def unmatched(self) -> Sequence[DocumentName]:
+        """Documents with elements that the other side has not, as far as `look_again` has not found them again."""
+        waiting = {name for side in self._waiting for names in side.values() for name in names}
+        return [name for name in self._names if name in waiting]
+
+    def look_again(self, name: DocumentName, pair: Pair) -> None:
+        """Take the elements of a document that were unmatched, in full; nothing else of it counts any more."""
+        for number, side in enumerate((pair.old, pair.new)):
+            value = side.values.get(name.suffix)
+            for element in [] if value is None else self._elements(name, value) or []:
+                if self._drop(number, name, element.digest):
+                    # Of several with one identity the last counts.
+                    self._odd[number][element.identity] = element
 
     def differences(self) -> dict[DocumentName, list[Change]]:
-        """All documents read, and the places in which each differs."""
-        found = {name: list(of_name) for name, of_name in self.names.items()}
-        old, new = (
-            {element.identity: element for elements in side.values() for element in elements} for side in self._waiting
-        )
+        """All documents taken, and the places in which each differs."""
+        found = {name: list(of_name) for name, of_name in self._names.items()}
+        old, new = self._odd
         for identity in sorted(old.keys() | new.keys()):
             before, after = old.get(identity), new.get(identity)
             if before is not None and after is not None:
@@ -76,15 +115,27 @@ class Pool:
                 found[after.name].append(Change(_path(after, ONLY_IN_NEW), "(absent)", after.identity))
         return found
 
-    def _match(self, number: int, element: _Element) -> None:
+    def _match(self, number: int, name: DocumentName, digest: bytes) -> None:
         mine, theirs = self._waiting[number], self._waiting[1 - number]
-        other = theirs.get(element.content)
-        if not other:
-            mine.setdefault(element.content, []).append(element)
-            return
-        other.pop()
-        if not other:
-            del theirs[element.content]
+        if others := theirs.pop(digest, ()):
+            if others[:-1]:
+                theirs[digest] = others[:-1]
+        else:
+            mine[digest] = (*mine.get(digest, ()), name)
+
+    def _drop(self, number: int, name: DocumentName, digest: bytes) -> bool:
+        """Whether an element of this document was unmatched; it is not any more."""
+        mine = self._waiting[number]
+        names = mine.get(digest, ())
+        if name not in names:
+            return False
+        index = names.index(name)
+        left = (*names[:index], *names[index + 1 :])
+        if left:
+            mine[digest] = left
+        else:
+            del mine[digest]
+        return True
 
     def _elements(self, name: DocumentName, value: bytes) -> Sequence[_Element] | None:
         document = json_object(value)

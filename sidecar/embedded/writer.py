@@ -6,11 +6,12 @@ sync is shared by as many as come, and nobody waits for company.
 
 import asyncio
 import logging
+import math
 import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 from sidecar.embedded.database import WAL_KEPT_BYTES, Database
@@ -20,6 +21,7 @@ from sidecar.embedded.place import REMOVED
 _log = logging.getLogger(__name__)
 _MAX_GROUP = 512
 _FOLD_SECONDS = 5.0
+_CLOSING_SECONDS = 0.5
 _ROLLED_BACK = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY})
 
 T = TypeVar("T")
@@ -52,6 +54,11 @@ class _Job(Generic[T]):
         self._lock = threading.Lock()
         self._taken = False
         self.loop = waiter.get_loop()
+
+    @property
+    def taken(self) -> bool:
+        """Whether somebody was first to take it."""
+        return self._taken
 
     def take(self) -> bool:
         """Take it for carrying out, or for withdrawing: true for whoever comes first."""
@@ -104,6 +111,7 @@ class Writer:
         self._queue: queue.SimpleQueue[_Job[object] | None] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._closed = False
+        self._closed_at = math.inf
         self._connection = database.writer()
         # A daemon, so that a process that fails without closing the sidecar still ends. SQLite stands that.
         self._thread = threading.Thread(target=self._serve, name="learnflow-writer", daemon=True)
@@ -150,10 +158,14 @@ class Writer:
         raise WriteFailed(f"no confirmation within {timeout_seconds} s", perhaps_written=True)
 
     def close(self) -> None:
-        """Finish what was submitted, then close the connection. Blocks; may be called twice."""
+        """Finish what was submitted, then close the connection. Blocks; may be called twice.
+
+        What waits for a lock that another process holds is given half a second more, and fails then.
+        """
         with self._gate:
             if not self._closed:
                 self._closed = True
+                self._closed_at = time.monotonic()
                 self._queue.put(None)
         self._thread.join()
 
@@ -177,7 +189,7 @@ class Writer:
                     self._fold_log()
         self._connection.close()
 
-    def _carry_out(self, group: Iterable[_Job[object]]) -> None:
+    def _carry_out(self, group: Sequence[_Job[object]]) -> None:
         """Carry out a group in one transaction, and tell everyone what became of it."""
         taken: list[_Job[object]] = []
         committing = False
@@ -185,7 +197,8 @@ class Writer:
         try:
             if place.gone:
                 raise sqlite3.OperationalError(REMOVED)
-            self._begin()
+            if not self._begin(group):
+                return
             # Only now: as long as the file is locked by another process, a job can still be withdrawn.
             for job in group:
                 if job.take():
@@ -208,8 +221,10 @@ class Writer:
                 job.fail(WriteFailed(detail, perhaps_written=unknown))
         _tell(taken)
 
-    def _begin(self) -> None:
+    def _begin(self, group: Iterable[_Job[object]]) -> bool:
         """Begin a transaction as the file's only writer, once no other process is that.
+
+        Returns whether it did: not so if the whole group was withdrawn while another process was the writer.
 
         SQLite would wait by itself, but soon looks only every tenth of a second: too seldom to find the moment between
         two transactions of a process that writes without a pause.
@@ -220,11 +235,17 @@ class Writer:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
-                if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
+                if primary_code(error) != sqlite3.SQLITE_BUSY or self._is_over(end):
                     raise
             else:
-                return
+                return True
+            if all(job.taken for job in group):
+                return False
             time.sleep(patience.look_seconds)
+
+    def _is_over(self, end: float) -> bool:
+        """Whether there is no more time to wait for others; whoever closes waits less than a command may."""
+        return time.monotonic() >= min(end, self._closed_at + _CLOSING_SECONDS)
 
     def _fold_log(self) -> None:
         """Fold the write-ahead log into the file, if it has become too large, and let it begin anew.
@@ -233,7 +254,7 @@ class Writer:
         there is always one: 2.4 GB within 20 s (measured). Here others have to wait for it.
         """
         end = time.monotonic() + _FOLD_SECONDS
-        while self._database.wal_bytes() > WAL_KEPT_BYTES and time.monotonic() < end:
+        while self._database.wal_bytes() > WAL_KEPT_BYTES and not self._is_over(end):
             try:
                 (busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
             except sqlite3.Error as error:

@@ -157,6 +157,43 @@ class TestWriters:
         finally:
             await tool.close()
 
+    @pytest.mark.parametrize("withdrawn", [True, False])
+    async def test_closing_does_not_wait_for_whoever_holds_the_lock(
+        self, sidecar: EmbeddedSidecar, folder: Path, *, withdrawn: bool
+    ) -> None:
+        tool = EmbeddedTool.open(folder, busy_seconds=60)
+        with other_process("hold_write_lock", folder / FILE_NAME) as holder:
+            assert line_of(holder) == "locked"
+            writing = asyncio.create_task(tool.state.transact([Put("k", b"1", None)]))
+            await asyncio.wait([writing], timeout=0.2)  # it looks for its turn by now
+            if withdrawn:
+                writing.cancel()
+            began = time.monotonic()
+            await tool.close()
+            assert time.monotonic() - began < 1
+            with pytest.raises(asyncio.CancelledError if withdrawn else SidecarUnavailable):
+                await writing
+        assert await sidecar.state.read(["k"]) == {}
+
+    async def test_what_was_withdrawn_while_it_waited_leaves_the_turn_to_the_next(
+        self, sidecar: EmbeddedSidecar, folder: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        tool = EmbeddedTool.open(folder, busy_seconds=60)
+        try:
+            with other_process("hold_write_lock", folder / FILE_NAME) as holder:
+                assert line_of(holder) == "locked"
+                given_up = asyncio.create_task(tool.state.transact([Put("k", b"1", None)]))
+                await asyncio.wait([given_up], timeout=0.2)
+                given_up.cancel()
+                after = asyncio.create_task(tool.state.transact([Put("k", b"2", None)]))
+                await asyncio.wait([given_up, after], timeout=0.2)
+                assert not after.done()
+            await after
+        finally:
+            await tool.close()
+        assert (await sidecar.state.read(["k"]))["k"].value == b"2"
+        assert caplog.text == ""  # nobody is interested in what came of it
+
     @pytest.mark.process
     async def test_both_get_their_turn_under_load(self, folder: Path) -> None:
         service = EmbeddedSidecar.open(folder)

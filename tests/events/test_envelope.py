@@ -238,5 +238,22 @@ def test_an_event_is_the_same_read_in_one_pass_or_in_two(fact: Report | Request,
         value = json.dumps(content, separators=(",", ":")).encode()
         if change == "repeat":
             value = value.replace(b"{", b'{"' + name.encode() + b'":7,', data.draw(st.integers(1, 2)))
+    assert_read_alike(value)
+
+
+@pytest.mark.parametrize(
+    "time", ["2026-01-31T12304500Z", "2026-01-31T12304599Z", "2026-01-31T24:00:00Z", "2026-01-31T23:59:60Z"]
+)
+def test_an_odd_time_is_the_same_read_in_one_pass_or_in_two(time: str) -> None:
+    content = json.loads(value_of(REPORT)) | {"time": time}
+    assert_read_alike(json.dumps(content, separators=(",", ":")).encode())
+
+
+@given(st.from_regex(r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:]{6,8}(\.[0-9]{0,9})?([Zz]|[+-][0-9:]{4,5})\Z"))
+def test_any_time_is_the_same_read_in_one_pass_or_in_two(time: str) -> None:
+    test_an_odd_time_is_the_same_read_in_one_pass_or_in_two(time)
+
+
+def assert_read_alike(value: bytes) -> None:
     in_two_passes = CONTRACTS[:1] + CONTRACTS[1:]  # as good, and another object
     assert outcome(value) == outcome(value, contracts=in_two_passes)

@@ -42,6 +42,17 @@ class FailingLog(MemoryLog):
             raise SidecarUnavailable("log", "out for a walk")
 
 
+class SlowLog(MemoryLog):
+    """Takes its time for every read, be there a record or none."""
+
+    read_seconds: float = 0.0
+
+    @override
+    async def read(self, partition: int, first: int, until: int, *, max_records: int, max_bytes: int) -> LogSlice:
+        await asyncio.sleep(self.read_seconds)
+        return await super().read(partition, first, until, max_records=max_records, max_bytes=max_bytes)
+
+
 class ChangingState(MemoryState):
     """Calls `between` after each read."""
 

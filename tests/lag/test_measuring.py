@@ -15,14 +15,15 @@ from read_models.documents import BuildingDocument, ControlDocument, PartitionDo
 from sidecar.delivery import Verdict
 from sidecar.embedded import EmbeddedSidecar
 from sidecar.records import StoredDocument
-from tests.lag.sources import ChangingState, FailingLog
+from tests.lag.sources import ChangingState, FailingLog, SlowLog
 from tests.projector.harness import REPORT, World, switch
-from tests.projector.world import LOGGED_AT_MS
+from tests.projector.world import LOGGED_AT_MS, MemoryLog
 from tests.strategies import value_of
 
 NOW_MS = LOGGED_AT_MS + 60_000
 PATIENCE_SECONDS = 0.2
 """Of a source that hangs in a test."""
+MANY_PARTITIONS = 100
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,41 @@ async def test_a_log_that_answers_slowly_is_readable_and_leaves_the_time_open(fo
     # What hangs at the first question is not slow.
     folded.log.answers = 0
     assert (await report_of(folded)).has(TroubleKind.LOG_UNREADABLE)
+
+
+@pytest.mark.parametrize("behind", [False, True])
+async def test_more_partitions_than_there_is_time_for_are_no_fault_of_the_log(*, behind: bool) -> None:
+    world = World()
+    log = world.log = SlowLog(MANY_PARTITIONS)
+    world.engine = world.new_engine()
+    await world.engine.establish()
+    for number in range(MANY_PARTITIONS):
+        log.append(number, value_of(REPORT), "ada")
+    await world.fold_all()
+    for number in range(MANY_PARTITIONS):
+        if behind:
+            waiting(world, number)
+    rewrite(log, 0)
+    log.read_seconds = PATIENCE_SECONDS / 20
+    report = await report_of(world, compare_seals=True)
+    assert report.troubles == ()
+    assert len(report.partitions) == MANY_PARTITIONS
+    if behind:
+        # All the time went into asking what waits.
+        assert set(states(report)) == {PartitionState.LAGGING}
+        assert 0 < sum(part.seconds is None for part in report.partitions) < MANY_PARTITIONS
+    else:
+        assert states(report) == [PartitionState.REWRITTEN, *[PartitionState.CURRENT] * (MANY_PARTITIONS - 1)]
+    # What does not answer a single question is not slow.
+    log.read_seconds = 100 * PATIENCE_SECONDS
+    assert (await report_of(world, compare_seals=True)).has(TroubleKind.LOG_UNREADABLE)
+
+
+def rewrite(log: MemoryLog, partition: int) -> None:
+    """Have the log hold another record than was folded first."""
+    record = log.contents[partition][0]
+    assert record is not None
+    log.contents[partition][0] = record._replace(value=b"another")
 
 
 async def test_what_waits_since_nobody_knows_when_is_stuck_by_standing_still(folded: Sick) -> None:

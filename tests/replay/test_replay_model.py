@@ -386,9 +386,11 @@ class ReplayUnderFaults(RuleBasedStateMachine):
             actor_of_run.generations.add(after.building.generation)
             self.given_up.pop(after.building.generation, None)
         elif before is not None and before.building is not None:
-            assert self.runs[before.building.run] is actor, "a run was ended by another"
+            # Who goes back to an older generation gives up what somebody has built and seems to have left.
+            owner = self.runs[before.building.run]
+            assert owner is actor or (not actor.live and after.active == before.active)
             if after.active == before.active:
-                self.given_up[before.building.generation] = actor
+                self.given_up[before.building.generation] = owner
         if before is not None and after.active != before.active:
             assert before.building is not None
             assert before.building.generation == after.active

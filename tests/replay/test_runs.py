@@ -156,7 +156,7 @@ async def test_a_process_that_is_gone_from_this_machine_is_taken_over_at_once(
 ) -> None:
     monkeypatch.setattr(runs, "SILENCE_SECONDS", 3600.0)
     process = waiting_process()
-    here = Runner(Runner.here().host, process.pid)
+    here = replace(Runner.here(), pid=process.pid)
     first = await begun(folded, here)
     try:
         async with beating(folded, first.identity):
@@ -216,17 +216,38 @@ async def test_going_back_is_to_a_generation_that_there_is(folded: World) -> Non
     folded.log.append(0, value_of(replace(REPORT, event_id="later")), "ada")
     await folded.fold_all()
     run = await reopened(folded, 1)
-    assert await try_switch(folded.state, folded.state, run) == [0]
+    assert await try_switch(folded.state, folded.state, run) == {0: len(folded.log.contents[0]) - 1}
     await switched(folded, run)
     assert control_of(folded).active == 1
 
 
 async def test_going_back_waits_for_a_replay_of_another_generation(folded: World) -> None:
     await switched(folded, await begun(folded))
-    await begun(folded)
-    with pytest.raises(ReplayUnderWay) as other:
-        await reopened(folded, 1)
+    run = await begun(folded)
+    async with beating(folded, run.identity):
+        with pytest.raises(ReplayUnderWay) as other:
+            await reopened(folded, 1)
     assert other.value.generation == 3
+
+
+async def test_going_back_gives_up_what_a_dead_replay_has_built_and_keeps_it(folded: World) -> None:
+    await switched(folded, await begun(folded))
+    await begun(folded)
+    await switched(folded, await reopened(folded, 1))
+    control = control_of(folded)
+    assert (control.active, control.building, sorted(control.folds)) == (1, None, ["1", "2", "3"])
+    await switched(folded, await reopened(folded, 3))
+    assert control_of(folded).active == 3
+
+
+async def test_a_generation_that_is_brought_back_is_not_resumed_as_a_replay(folded: World) -> None:
+    await switched(folded, await begun(folded))
+    await reopened(folded, 1)
+    for resumption in (resumed, begun):
+        with pytest.raises(ReplayUnderWay) as refused:
+            await resumption(folded)
+        assert "activate 1" in str(refused.value)
+        assert "prune" not in str(refused.value)
 
 
 async def test_what_came_to_serve_meanwhile_is_not_built_again(folded: World, monkeypatch: pytest.MonkeyPatch) -> None:

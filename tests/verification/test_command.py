@@ -141,6 +141,9 @@ async def test_what_can_not_be_read_ends_with_2_and_one_line(tmp_path: Path) -> 
     wrong = verify(tmp_path, "--accept-differences", "leaner:*")
     assert wrong.returncode == UNREADABLE
     assert "leaner:*" in wrong.stderr
+    assert len(wrong.stderr.splitlines()) == 1
+    unset = learnflow("verify", env={"LEARNFLOW_DATA_DIR": str(tmp_path), "LEARNFLOW_PARTITIONS": "many"})
+    assert (unset.returncode, len(unset.stderr.splitlines())) == (UNREADABLE, 1)
 
 
 def test_help_has_examples(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """Parked events that were folded late stand elsewhere than events folded in their turn, and are no difference."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,12 +16,17 @@ from projector import items as projector_items
 from projector.fold import fold_late
 from projector.items import Happened, decode_record
 from projector.needs import needed_keys
+from projector.verification import compare
 from projector.verification.compare import CompareOptions, compare_generations, compare_with_log
+from projector.verification.findings import Comparison
 from projector.workspace import Workspace
 from read_models import codec, keys
 from read_models.documents import ParkedDocument, PartitionDocument
 from sidecar.delivery import Verdict
+from sidecar.records import StoredDocument
 from tests.projector.harness import REPORT
+from tests.projector.world import MemoryState
+from tests.strategies import START, Request
 from tests.verification.scenes import PARTITION_OF, Scene, items, mutations, run, small_documents
 
 AT_ONCE = CompareOptions(pause_seconds=0, attempts=2, differences=1000)
@@ -153,3 +159,88 @@ async def test_an_event_that_is_still_parked_is_a_difference() -> None:
     assert {one.suffix for one in found.differences} >= {f"partition/{number}", f"parked/{number}/0", "learner/ada"}
     accounts = codec.decode(scene.state.documents[keys.partition(1, number)].value, PartitionDocument)
     assert (accounts.parked, accounts.retried) == (1, 0)
+
+
+async def many_lessons(count: int) -> Scene:
+    """Lessons of one learner, in a catalogue of many pages; in generation 1 the first of them was folded late."""
+    scene = Scene()
+    lessons = [Request(f"r-{number}", "ada", START, f"topic {number}", "beginner") for number in range(count)]
+    for lesson in lessons:
+        scene.append(lesson)
+    scene.found(1, 2)
+    with refusing({"r-0"}):
+        await scene.fold(1)
+    assert retry_all(scene, 1) == 1
+    await scene.fold(2)
+    return scene
+
+
+async def compared(scene: Scene, how: str) -> Comparison:
+    if how == "with the log":
+        return await compare_with_log(scene.log, scene.state, 1, options=AT_ONCE)
+    return await compare_generations(scene.log, scene.state, 1, 2, options=AT_ONCE)
+
+
+@pytest.mark.parametrize("how", ["with the log", "with a generation"])
+async def test_one_changed_entry_among_many_that_all_moved_is_named(how: str) -> None:
+    with small_documents():
+        scene = await many_lessons(9)
+        assert (await compared(scene, how)).equal
+        # By the retry every entry has moved by one place: other bytes on every page, and no difference.
+        page = keys.catalogue(1, 0, 2)
+        catalogue = json.loads(scene.state.documents[page].value)
+        changed = catalogue["entries"][0]
+        title = changed["summary"]["title"]
+        changed["summary"]["title"] = "Another"
+        gone = catalogue["entries"].pop()
+        scene.put(page, json.dumps(catalogue).encode())
+        found = await compared(scene, how)
+    (pages,) = [one for one in found.differences if one.suffix == "catalogue/0/2"]
+    assert [(one.path, one.old, one.new) for one in pages.changes] == [
+        (("entries", changed["lesson_id"], "summary", "title"), '"Another"', f'"{title}"')
+    ]
+    missing = [one for one in found.differences if any(change.path[-1] == "(only in new)" for change in one.changes)]
+    assert [change.path for one in missing for change in one.changes] == [
+        ("entries", gone["lesson_id"], "(only in new)")
+    ]
+    assert not found.equal
+
+
+class Counted(bytes):
+    """A value of which is known how many are kept."""
+
+    alive = 0
+    most = 0
+
+    def __init__(self, *_: object) -> None:
+        Counted.alive += 1
+        Counted.most = max(Counted.most, Counted.alive)
+
+    def __del__(self) -> None:
+        Counted.alive -= 1
+
+
+class Counting:
+    """A reader that counts which catalogue pages are kept."""
+
+    def __init__(self, state: MemoryState) -> None:
+        self._state = state
+
+    async def read(self, keys: Collection[str], *, confirm_absence: bool = True) -> Mapping[str, StoredDocument]:
+        found = await self._state.read(keys, confirm_absence=confirm_absence)
+        return {
+            key: StoredDocument(Counted(one.value), one.etag) if "/catalogue/" in key else one
+            for key, one in found.items()
+        }
+
+
+async def test_the_pages_of_a_catalogue_are_not_kept() -> None:
+    at_once, pages = 2, 20
+    with small_documents(), patch.multiple(compare, BATCH=at_once):
+        scene = await many_lessons(2 * pages)
+        scene.put(keys.catalogue(1, 0, 0), b'{"entries":[]}')
+        Counted.most = 0
+        found = await compare_generations(scene.log, Counting(scene.state), 1, 2, options=AT_ONCE)
+    assert not found.equal
+    sides, now_and_before = 2, 2
+    assert 0 < Counted.most <= sides * now_and_before * at_once < 2 * pages

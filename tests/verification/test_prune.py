@@ -130,6 +130,9 @@ async def test_what_serves_is_built_or_is_not_there_is_refused() -> None:
     with pytest.raises(GenerationInTheMaking) as made:
         await prune(scene.log, scene.state, scene.state, 4)
     assert made.value.generation == 4
+    # Both are commands that there are.
+    assert "`learnflow replay --resume`" in str(made.value)
+    assert "`learnflow generations prune 4`" in str(made.value)
     with pytest.raises(UnknownGeneration) as unknown:
         await prune(scene.log, scene.state, scene.state, 3)
     assert unknown.value.known == (1, 2, 4)
