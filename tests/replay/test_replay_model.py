@@ -200,13 +200,17 @@ class ReplayUnderFaults(RuleBasedStateMachine):
     )
     def replay(self, start: str, limits: BuildLimits, share: int, switch: bool, data: st.DataObject) -> None:
         generation = data.draw(st.sampled_from(sorted(self.numbers))) if start == "reopen" else 0
-        _ = self.start_replay(
-            self.due if start == "whatever is due" else start, limits, share, generation, switch=switch
-        )
+        if start == "whatever is due":
+            start, generation = self.due
+        _ = self.start_replay(start, limits, share, generation, switch=switch)
 
     @property
-    def due(self) -> str:
-        return "resume" if self.control is not None and self.control.building is not None else "begin"
+    def due(self) -> tuple[str, int]:
+        """What an operator is told to do, and with which generation."""
+        building = None if self.control is None else self.control.building
+        if building is None:
+            return "begin", 0
+        return ("reopen", building.generation) if building.reopened else ("resume", 0)
 
     def start_replay(
         self, start: str, limits: BuildLimits, share: int, generation: int = 0, *, switch: bool = True
@@ -479,7 +483,8 @@ class ReplayUnderFaults(RuleBasedStateMachine):
     def finish(self) -> None:
         """When nothing fails any more a replay gets through, whatever was before, and has built the right thing."""
         self.take(lambda: self.steps.drain(ENOUGH))
-        last = self.start_replay(self.due, BuildLimits(), share=2)
+        start, generation = self.due
+        last = self.start_replay(start, BuildLimits(), 2, generation)
         self.take(lambda: self.steps.drain(ENOUGH))
         assert last.done()
         assert last.exception() is None
