@@ -107,15 +107,18 @@ class PartitionReading:
             return SidecarUnavailable("log", f"partition {partition} of topic {self._topic} can't be reached yet")
         return ValueError(f"topic {self._topic} has no partition {partition}")
 
+    def _fetch(self, limits: Limits) -> None:
+        # Waits for one, and takes what else is there: asked for more at once the client waits out its time where there
+        # are fewer.
+        self._ahead.extend(self._consumer.consume(1, min(limits.seconds, _POLL_SECONDS)))
+        if self._ahead:
+            self._ahead.extend(self._consumer.consume(_POLL_RECORDS, 0))
+
     def _collect(self, position: int, until: int, limits: Limits) -> LogSlice:
         records: list[LogRecord] = []
         while position < until and not limits.reached():
             if not self._ahead:
-                # Waits for one, and takes what else is there: asked for more at once the client waits out its time
-                # where there are fewer.
-                self._ahead.extend(self._consumer.consume(1, min(limits.seconds, _POLL_SECONDS)))
-                if self._ahead:
-                    self._ahead.extend(self._consumer.consume(_POLL_RECORDS, 0))
+                self._fetch(limits)
             if not self._ahead and limits.seconds <= 0:
                 if records:
                     break

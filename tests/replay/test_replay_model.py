@@ -384,6 +384,8 @@ class ReplayUnderFaults(RuleBasedStateMachine):
         assert after.building is None or after.building.generation != after.active, "what serves is being built"
 
     def check_runs(self, actor: Actor, before: ControlDocument | None, after: ControlDocument) -> None:
+        if before and before.building and after.building and before.building.generation != after.building.generation:
+            self.given_up[before.building.generation] = self.runs[before.building.run]
         if after.building is not None:
             self.runs.setdefault(after.building.run, actor)
             actor_of_run = self.runs[after.building.run]
