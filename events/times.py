@@ -25,7 +25,9 @@ SinceEpoch = Annotated[AwareDatetime, Field(strict=False, ge=EPOCH), BeforeValid
 """A `Moment` of 1970 or later."""
 UsualMoment = Annotated[
     str,
-    Field(pattern=r"^(19[7-9]|[2-9][0-9]{2})[0-9]-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3])(:[0-5][0-9]){2}(\.[0-9]{1,6})?Z$")
+    Field(
+        pattern=r"^(19[7-9]|[2-9][0-9]{2})[0-9]-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3])(:[0-5][0-9]){2}(\.[0-9]{1,6})?Z$"
+    ),
 ]
 """The text of a `SinceEpoch` as nearly all are written, for `usual_microseconds`."""
 
