@@ -14,28 +14,29 @@ async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         Exception: whatever the work raises; the block is cancelled then.
     """
     block = asyncio.current_task()
-    failures: list[BaseException] = []
+    through = False
 
-    def ended(task: asyncio.Task[None]) -> None:
-        failure = None if task.cancelled() else task.exception()
-        if failure is not None and block is not None:
-            failures.append(failure)
+    def end_the_block(task: asyncio.Task[None]) -> None:
+        if not through and block is not None and _failure_of(task) is not None:
             block.cancel()
 
     task = asyncio.create_task(work)
-    task.add_done_callback(ended)
+    task.add_done_callback(end_the_block)
     try:
-        yield
-        # From here on a failure of the work ends nobody: the block is through.
-        task.remove_done_callback(ended)
-        if failures and block is not None:
-            block.uncancel()
-            raise failures[0]
+        try:
+            yield
+        finally:
+            through = True
+            task.cancel()
+            await asyncio.wait([task])
     except asyncio.CancelledError:
-        if not failures or block is None or block.uncancel() > 0:
+        # Ours, or somebody else's?
+        if _failure_of(task) is None or block is None or block.uncancel() > 0:
             raise
-        raise failures[0] from None
-    finally:
-        task.remove_done_callback(ended)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    failure = _failure_of(task)
+    if failure is not None:
+        raise failure
+
+
+def _failure_of(task: asyncio.Task[None]) -> BaseException | None:
+    return task.exception() if task.done() and not task.cancelled() else None
