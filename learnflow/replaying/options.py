@@ -11,7 +11,8 @@ from projector.verification.acceptance import Acceptance
 
 MEBIBYTE: Final = 1024 * 1024
 BYTES_A_BYTE: Final = 12
-"""What a worker takes of memory for each byte of documents that it has not written yet; measured."""
+"""What a worker may take for each byte of documents that it has not written yet: folded, encoded, as a message, on its
+way. A generous estimate."""
 WORKER_BYTES: Final = 150 * MEBIBYTE
 """What a worker takes besides."""
 
