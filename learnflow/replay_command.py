@@ -13,7 +13,7 @@ from learnflow.replaying.options import Begin, Observer, ReplayOptions
 from learnflow.replaying.outcomes import DifferencesFound, Outcome
 from learnflow.replaying.replay import plan, replay
 from learnflow.replaying.reporting import Reporter, describe, reporter
-from learnflow.terminal import errors, fail, output
+from learnflow.terminal import errors, output
 from learnflow.verify_report import comparison_lines
 from projector.errors import ProjectorError
 from projector.verification.findings import Comparison
@@ -98,11 +98,12 @@ def replay_command(  # noqa: PLR0913 - the options of a command
 
 
 def check_memory(options: ReplayOptions) -> None:
-    """End the program where so many workers could only crawl in so little memory."""
+    """Say so where so many workers can only crawl in so little memory, and take more than that."""
     if options.memory_mib < options.least_memory_mib:
-        fail(
-            f"{options.workers} workers need {options.least_memory_mib} MiB, --memory gives {options.memory_mib}:"
-            " give more, or take fewer --workers"
+        errors.print(
+            f"{options.workers} workers take {options.least_memory_mib} MiB at least, and --memory gives"
+            f" {options.memory_mib}: they will write little at a time, and be slow",
+            markup=False,
         )
 
 

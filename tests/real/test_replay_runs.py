@@ -161,7 +161,7 @@ def test_a_log_that_has_lost_its_beginning(stack: Stack) -> None:
         with Run(stack, "replay", *options) as run:
             refusal = run.refused()
         assert f"partition {partition} of the log begins at offset 3" in refusal
-        assert "its history is gone" in refusal
+        assert "its beginning is gone" in refusal
         assert "Traceback" not in run.errors
     assert _rows(stack) == before
 

@@ -64,7 +64,7 @@ async def test_it_is_told_when_an_outage_is_over_however_it_ends() -> None:
     assert told == ["log unavailable: away", None]
 
 
-def test_workers_that_can_only_crawl_are_refused() -> None:
+def test_it_is_known_what_so_many_workers_need() -> None:
     fitting = ReplayOptions(workers=4)
     fitting = replace(fitting, memory_mib=fitting.least_memory_mib)
     limits = fitting.limits(64 * 1024 * 1024)
