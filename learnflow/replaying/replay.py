@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import count
 from typing import Final, TypeVar
 
 from learnflow.replaying.beside import beside
@@ -38,6 +39,9 @@ from read_models import keys
 
 NEAR_POSITIONS: Final = 20_000
 """So few are left to one process; more are given to the workers once more."""
+
+ROUNDS_BEFORE_QUIET: Final = 2
+"""So many times documents are compared again that traffic has changed, before it is asked for quiet."""
 
 T = TypeVar("T")
 
@@ -208,17 +212,23 @@ class _Replay:
         await build(job, assignments, self._options.workers, self._progress, self._waiting)
 
     async def _compare(self) -> Comparison:
-        """Compare with the generation that serves, and keep up with the log meanwhile."""
+        """Compare with the generation that serves, and keep level with it meanwhile."""
         self._phase("comparing")
         log, reader, run = self._ports.log_reader, self._ports.state_reader, self._run
         options = CompareOptions(acceptance=self._options.acceptance, progress=self._observer.scanned)
-        async with beside(self._follower.following()):
+        rounds = count(1)
+
+        async def draw_level() -> None:
+            # What traffic keeps from being comparable is compared in a moment's quiet in the end.
+            await self._follower.draw_level(quietly=next(rounds) > ROUNDS_BEFORE_QUIET)
+
+        async with beside(self._follower.keeping_level()):
             audited = await self._patiently(lambda: audit(log, reader, run.generation))
             if not audited.sound:
                 raise Unsound(run.generation, audited.faults)
             comparison = await self._patiently(
                 lambda: compare_generations(
-                    log, reader, run.active, run.generation, options=options, catch_up=self._follower.catch_up
+                    log, reader, run.active, run.generation, options=options, catch_up=draw_level
                 )
             )
         if not comparison.equal:

@@ -58,15 +58,33 @@ class Follower:
                 {partition: bound.end for partition, bound in bounds.items() if reached[partition] + 1 < bound.end}
             )
 
-    async def following(self) -> None:
-        """Stay at the end of the log until cancelled.
+    async def draw_level(self, *, quietly: bool = False) -> None:
+        """Bring the generation to where the one that serves is, and no further; waits while the state store is away.
+
+        Args:
+            quietly: ask live projectors for a moment's quiet first, in which both stay at the same offsets.
+
+        Raises:
+            RunReplaced: the generation is no longer this run's.
+            ProjectorError: log and documents do not fit.
+        """
+        if quietly:
+            with suppress(StateConflict):
+                await self._patiently(lambda: ask_for_quiet(self._reader, self._writer, self._run))
+        async with self._turn:
+            serving = await self._patiently(lambda: checkpoints(self._reader, self._run.active))
+            reached = await self._patiently(lambda: checkpoints(self._reader, self._run.generation))
+            await self._all({number: end + 1 for number, end in serving.items() if reached.get(number, end) < end})
+
+    async def keeping_level(self) -> None:
+        """Stay where the generation that serves is, until cancelled.
 
         Raises:
             RunReplaced: the generation is no longer this run's.
             ProjectorError: log and documents do not fit.
         """
         while True:
-            await self.catch_up()
+            await self.draw_level()
             await asyncio.sleep(FOLLOW_SECONDS)
 
     async def switch(self, *, follow: bool = True, accept_parked: bool = False) -> None:
