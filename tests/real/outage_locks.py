@@ -41,7 +41,7 @@ def wait_until_some_wait(infrastructure: Infrastructure, number: int) -> None:
         TimeoutError: fewer do.
     """
     waiting = "SELECT DISTINCT pid FROM pg_locks WHERE NOT granted"
-    eventually(lambda: len(sql(infrastructure, waiting)) >= number)
+    eventually(lambda: len(sql(infrastructure, waiting)) >= number, seconds=SECONDS)
 
 
 def folded(infrastructure: Infrastructure) -> int:

@@ -112,7 +112,8 @@ def test_two_that_are_both_given_every_event_from_the_first_on(clean: Infrastruc
         for group in (GROUP, "rivals"):
             wait_until_shared(clean, 1, PARTITIONS, group=group)
         for _ in range(HOLDS):
-            wait_until_folded(clean)
+            # Each keeps the other from its goal, and a busy machine both of them.
+            wait_until_folded(clean, seconds=180)
             with learners_locked(clean):
                 # Both have read the same documents, and hold batches over them that were cut differently.
                 wait_until_some_wait(clean, 2)
