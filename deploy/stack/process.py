@@ -186,13 +186,20 @@ class Process:
 
     def tail(self, lines: int = TAIL_LINES) -> str:
         """The last lines that it wrote since it was last started."""
+        return "\n".join(self.written(_TAIL_BYTES).splitlines()[-lines:])
+
+    def written(self, size: int | None = None) -> str:
+        """What it wrote since it was last started.
+
+        Args:
+            size: so many bytes from the end at most; everything if none is given.
+        """
         if not self.command.log.exists():
             return ""
         with self.command.log.open("rb") as log:
             end = log.seek(0, os.SEEK_END)
-            log.seek(max(self._log_began_at, end - _TAIL_BYTES))
-            written = log.read().decode(errors="replace")
-        return "\n".join(written.splitlines()[-lines:])
+            log.seek(self._log_began_at if size is None else max(self._log_began_at, end - size))
+            return log.read().decode(errors="replace")
 
     def _arguments(self) -> list[str]:
         return [str(part) for part in self.command.arguments]

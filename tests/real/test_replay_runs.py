@@ -52,7 +52,7 @@ def stack(infrastructure: Infrastructure) -> Iterator[Stack]:
 
 def test_only_one_at_a_time_and_ctrl_c_ends_it_at_once(stack: Stack) -> None:
     active = serving(stack)
-    with Run(stack, "replay") as first:
+    with Run(stack, "replay", *SLOWLY) as first:
         first.wait_for("building")
         number = building(stack)
         with build_held(stack.infrastructure, number):
@@ -81,7 +81,7 @@ def test_only_one_at_a_time_and_ctrl_c_ends_it_at_once(stack: Stack) -> None:
 
 def test_workers_end_with_the_parent_and_go_on_under_the_same_fold_only(stack: Stack) -> None:
     active = serving(stack)
-    with Run(stack, "replay") as run:
+    with Run(stack, "replay", *SLOWLY) as run:
         run.wait_for("building")
         number = building(stack)
         with build_held(stack.infrastructure, number):

@@ -112,7 +112,7 @@ def test_its_own_timeouts_and_nobody_else_has_them(infrastructure: Infrastructur
     projector = infrastructure.daprd(DaprdOptions(app_id="projector", name="projector-timeouts"))
     projector.start()
     projector.kill()
-    said = {one.app_id: one.process.command.log.read_text(encoding="utf-8") for one in (operator, projector)}
+    said = {one.app_id: one.process.written() for one in (operator, projector)}
     loads = "Loading Resiliency configuration: "
     assert f"{loads}learnflow-{OPERATOR}" in said[OPERATOR]
     assert said[OPERATOR].count(loads) == 1
