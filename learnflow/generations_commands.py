@@ -16,6 +16,7 @@ from learnflow.sidecar import ToolPorts
 from learnflow.terminal import output
 from projector.prune import PruneReport, prune
 from projector.replay.runs import abandon
+from read_models.documents import OUTCOMES
 
 commands = typer.Typer(
     help="Generations of projections: list them, go back to one, throw one away.", no_args_is_help=True
@@ -37,7 +38,7 @@ def list_generations(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     table = Table(box=None, header_style="bold")
     for name in ("generation", "state", "fold version"):
         table.add_column(name)
-    for name in ("behind", "applied", "duplicate", "parked", "missing"):
+    for name in ("behind", *OUTCOMES):
         table.add_column(name, justify="right")
     for one in found:
         figures = (one.behind, one.applied, one.duplicate, one.parked, one.missing)

@@ -13,12 +13,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from learnflow.metrics import OUTCOMES, exposition
+from learnflow.metrics import exposition
 from learnflow.operating import AsJson, DataDir, operate, print_json
 from learnflow.sidecar import ToolPorts
 from learnflow.terminal import output
 from projector.lag import measure
 from projector.lag_judging import LagReport, Look, PartitionLag, PartitionState, TroubleKind, judge
+from read_models.documents import OUTCOMES
 
 BAD: Final = 1
 """The status where somebody has to do something about the documents, or the lag is more than was allowed."""

@@ -6,7 +6,6 @@ behind has stood still, which is what tells stuck from lagging.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Final
 
 from fastapi import Request, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Metric, generate_latest
@@ -15,12 +14,11 @@ from prometheus_client.exposition import choose_encoder
 
 from projector.lag import measure
 from projector.lag_judging import LagReport, PartitionState, TroubleKind, Watcher
+from read_models.documents import OUTCOMES
 from sidecar.log_reader import LogReader
 from sidecar.state_reader import StateReader
 
 Labelled = Mapping[tuple[str, ...], float | None]
-
-OUTCOMES: Final = ("applied", "duplicate", "parked", "missing")
 
 
 class LagMetrics:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -74,11 +74,25 @@ def operate(
         async with open_tool(settings) as sidecar:
             return await step(sidecar)
 
+    return run_to_end(run, unreadable=unreadable, interrupted=lambda: interrupted)
+
+
+def run_to_end(
+    work: Callable[[], Coroutine[Any, Any, T]], *, unreadable: int = 1, interrupted: Callable[[], str | None]
+) -> T:
+    """Do some work; ends the program with one line where it can't be done, or Ctrl-C ends it.
+
+    Args:
+        work: what to do.
+        unreadable: the status where it can't be done.
+        interrupted: what is said at Ctrl-C, asked for then; `None` for nothing.
+    """
     try:
-        return asyncio.run(run())
+        return asyncio.run(work())
     except KeyboardInterrupt:
-        if interrupted is not None:
-            errors.print(interrupted, markup=False)
+        said = interrupted()
+        if said is not None:
+            errors.print(said, markup=False)
         raise typer.Exit(INTERRUPTED) from None
     except (ProjectorError, SidecarError, UnreadableDocument) as failure:
         refuse(failure, status=unreadable)

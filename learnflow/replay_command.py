@@ -1,6 +1,5 @@
 """`learnflow replay`: every projection built anew while the services go on."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -8,17 +7,14 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from learnflow.operating import INTERRUPTED, AsJson, DataDir, acceptance_of, operator_settings, print_json, refuse
+from learnflow.operating import AsJson, DataDir, acceptance_of, operator_settings, print_json, run_to_end
 from learnflow.replaying.options import Begin, Observer, ReplayOptions
 from learnflow.replaying.outcomes import DifferencesFound, Outcome
 from learnflow.replaying.replay import plan, replay
-from learnflow.replaying.reporting import Reporter, describe, reporter
+from learnflow.replaying.reporting import describe, reporter
 from learnflow.terminal import errors, output
 from learnflow.verify_report import comparison_lines
-from projector.errors import ProjectorError
 from projector.verification.findings import Comparison
-from read_models.codec import UnreadableDocument
-from sidecar.errors import SidecarError
 
 T = TypeVar("T")
 
@@ -73,7 +69,7 @@ def replay_command(  # noqa: PLR0913 - the options of a command
     """
     settings = operator_settings(data_dir)
     if dry_run:
-        found = run_to_end(lambda: plan(settings), None, "nothing was done")
+        found = run_to_end(lambda: plan(settings), interrupted=lambda: "stopped; nothing was done")
         if as_json:
             print_json(asdict(found))
         else:
@@ -115,34 +111,31 @@ def observed(work: Callable[[Observer], Awaitable[T]], way_on: str) -> T:
         way_on: what to say after Ctrl-C, as long as it has not switched.
     """
     shown = reporter()
-    return run_to_end(lambda: work(shown), shown, way_on)
-
-
-def run_to_end(work: Callable[[], Awaitable[T]], shown: Reporter | None, way_on: str) -> T:
-    """Do some work; ends the program with one line where it can't be done, or Ctrl-C ends it."""
 
     async def run() -> T:
         try:
-            return await work()
+            return await work(shown)
         finally:
-            if shown is not None:
-                shown.close()
+            shown.close()
+
+    async def run_and_tell() -> T:
+        try:
+            return await run()
+        except DifferencesFound as differ:
+            for line in comparison_lines(differ.comparison):
+                errors.print(line, markup=False)
+            raise
+
+    def interrupted() -> str:
+        if shown.current == "following":
+            return (
+                "stopped; the new generation serves; `learnflow replay --resume` goes on folding it until projectors do"
+            )
+        return f"stopped; {way_on}"
 
     # What is away is told by `waiting`; the clients' own warnings would say it once more for each call.
     logging.basicConfig(level=logging.ERROR)
-    try:
-        return asyncio.run(run())
-    except DifferencesFound as differ:
-        for line in comparison_lines(differ.comparison):
-            errors.print(line, markup=False)
-        refuse(differ)
-    except KeyboardInterrupt:
-        if shown is not None and shown.current == "following":
-            way_on = "the new generation serves; `learnflow replay --resume` goes on folding it until projectors do"
-        errors.print(f"stopped; {way_on}", markup=False)
-        raise typer.Exit(INTERRUPTED) from None
-    except (ProjectorError, SidecarError, UnreadableDocument) as failure:
-        refuse(failure)
+    return run_to_end(run_and_tell, interrupted=interrupted)
 
 
 def report(outcome: Outcome, *, as_json: bool) -> None:

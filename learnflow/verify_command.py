@@ -14,12 +14,11 @@ from learnflow.progress import progress_of_log
 from learnflow.sidecar import ToolPorts
 from learnflow.terminal import fail, output
 from learnflow.verify_report import audit_lines, comparison_lines
-from projector.generations import control_of
+from projector.generations import read_control
 from projector.verification.acceptance import Acceptance
 from projector.verification.audit import Audit, audit
 from projector.verification.compare import CompareOptions, compare_generations, compare_with_log
 from projector.verification.findings import Comparison
-from read_models import keys
 
 DIFFERENT: Final = 1
 UNREADABLE: Final = 2
@@ -103,7 +102,7 @@ async def _answer(
     log, reader = ports.log_reader, ports.state_reader
     generation = question.generation
     if generation is None:
-        generation = control_of(await reader.read([keys.CONTROL]))[0].active
+        generation = (await read_control(reader)).active
 
     def on_hash(suffix: str, sha256: str) -> None:
         if file is not None:

@@ -2,6 +2,7 @@
 
 from projector.verification.audit import Audit
 from projector.verification.findings import Comparison
+from read_models.documents import OUTCOMES
 
 _COLUMNS = ("same", "different", "only_in_old", "only_in_new", "unsettled")
 
@@ -33,8 +34,7 @@ def comparison_lines(comparison: Comparison) -> list[str]:
 
 def audit_lines(audit: Audit) -> list[str]:
     """What became of the offsets, and what is wrong."""
-    names = ("applied", "duplicate", "parked", "missing")
-    counts = ", ".join(f"{sum(getattr(one, name) for one in audit.partitions):,} {name}" for name in names)
+    counts = ", ".join(f"{sum(getattr(one, name) for one in audit.partitions):,} {name}" for name in OUTCOMES)
     offsets = sum(one.checkpoint - one.log_start + 1 for one in audit.partitions)
     lines = [
         f"accounts of generation {audit.generation}{', which serves' if audit.active else ''}",

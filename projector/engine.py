@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from events.errors import Reason
-from projector.errors import AccountsBroken, FoldFault, HistoryGone, OnHold, ProjectorError, StillBehind
-from projector.generations import check_accounts, check_fold, ensure_control
+from projector.errors import AccountsBroken, FoldFault, OnHold, ProjectorError, StillBehind
+from projector.generations import check_accounts, check_fold, check_kept, ensure_control
 from projector.items import OUTSIZED, Decoder, Refused
 from projector.pieces import PieceLimits, cut
 from projector.settlement import Piece, PieceTooLarge, Settlement
@@ -145,9 +145,7 @@ class Engine:
             if found.next_offset == first:
                 return
             if not found.records or found.records[0].offset > first:
-                start = (await self._log.bounds())[partition].start
-                if start > first:
-                    raise HistoryGone(partition=partition, wanted=first, start=start)
+                await check_kept(self._log, partition, first)
             async with self._turns[partition]:
                 await self._settle(partition, found.records, until=found.next_offset)
 

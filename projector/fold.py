@@ -43,11 +43,7 @@ def fold(workspace: Workspace, generation: int, partition: int, items: Iterable[
         AccountsBroken: the partition has no document.
         UnreadableDocument: the store holds something that is no document of ours.
     """
-    partition_key = keys.partition(generation, partition)
-    accounts = workspace.find(partition_key, PartitionDocument)
-    if accounts is None:
-        raise AccountsBroken(partition_key)
-    workspace.touch(partition_key)
+    accounts = _touched_accounts(workspace, generation, partition)
     last = None
     for item in items:
         if isinstance(item, Happened):
@@ -81,11 +77,7 @@ def fold_late(workspace: Workspace, generation: int, partition: int, items: Iter
         AccountsBroken: the partition has no document.
         UnreadableDocument: the store holds something that is no document of ours.
     """
-    partition_key = keys.partition(generation, partition)
-    accounts = workspace.find(partition_key, PartitionDocument)
-    if accounts is None:
-        raise AccountsBroken(partition_key)
-    workspace.touch(partition_key)
+    accounts = _touched_accounts(workspace, generation, partition)
     changed: list[bool] = []
     for item in items:
         before = accounts.applied
@@ -94,6 +86,15 @@ def fold_late(workspace: Workspace, generation: int, partition: int, items: Iter
         accounts.retried += 1
         changed.append(accounts.applied > before)
     return changed
+
+
+def _touched_accounts(workspace: Workspace, generation: int, partition: int) -> PartitionDocument:
+    partition_key = keys.partition(generation, partition)
+    accounts = workspace.find(partition_key, PartitionDocument)
+    if accounts is None:
+        raise AccountsBroken(partition_key)
+    workspace.touch(partition_key)
+    return accounts
 
 
 def _apply_or_blame(workspace: Workspace, generation: int, accounts: PartitionDocument, item: Happened) -> None:

@@ -61,6 +61,30 @@ def control_of(stored: Mapping[str, StoredDocument]) -> tuple[ControlDocument, s
     return codec.decode(control.value, ControlDocument), control.etag
 
 
+async def read_control(reader: StateReader) -> ControlDocument:
+    """The control document as it is now.
+
+    Raises:
+        AccountsBroken: there is none.
+        SidecarUnavailable: the state store does not answer.
+        UnreadableDocument: it is no such document.
+    """
+    control, _ = control_of(await reader.read([keys.CONTROL]))
+    return control
+
+
+async def check_kept(log: LogReader, partition: int, offset: int) -> None:
+    """Check that the log has removed nothing from an offset on; then what is not there never was.
+
+    Raises:
+        HistoryGone: it has.
+        SidecarUnavailable: the log does not answer.
+    """
+    start = (await log.bounds())[partition].start
+    if start > offset:
+        raise HistoryGone(partition=partition, wanted=offset, start=start)
+
+
 async def check_accounts(log: LogReader, reader: StateReader, control: ControlDocument, generation: int) -> None:
     """Check that the log still is the one that a generation accounts for.
 

@@ -1,6 +1,7 @@
 """What the offsets of a partition hold: an event, a value that can't be folded, or nothing."""
 
 import logging
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, NamedTuple
@@ -87,6 +88,23 @@ def missing(partition: int, first: int, until: int) -> list[Item]:
         return []
     logger.error("partition %s: offsets %s to %s are missing from the log", partition, first, until - 1)
     return [Missing(first, until - 1)]
+
+
+def items_between(
+    partition: int,
+    first: int,
+    records: Iterable[LogRecord],
+    until: int,
+    item_of: Callable[[LogRecord], Happened | Refused],
+) -> list[Item]:
+    """What `first <= offset < until` hold, by a stretch of the log that was read completely; see `missing`."""
+    items: list[Item] = []
+    for record in records:
+        if record.offset > first:
+            items += missing(partition, first, record.offset)
+        items.append(item_of(record))
+        first = record.offset + 1
+    return items + missing(partition, first, until)
 
 
 def decode_record(record: LogRecord) -> Happened | Refused:

@@ -12,7 +12,7 @@ import msgspec
 from projector.errors import ProjectorError, UnknownGeneration
 from projector.replay.amending import Stored, amend
 from projector.replay.runs import partition_keys
-from projector.verification.accounts import accounts_of
+from projector.verification.accounts import readable_accounts
 from projector.verification.enumeration import BATCH, Counts, Progress, names_in_log
 from projector.verification.names import DocumentName, Kind, Roll, catalogue_name, key_of, parked_name
 from read_models import codec, keys
@@ -139,7 +139,7 @@ def _note(control: ControlDocument, generation: int, stored: Mapping[str, Stored
     catalogues, parkings = {}, {}
     for number in range(control.log.partitions):
         found = stored.get(keys.partition(generation, number))
-        accounts = accounts_of(number, None if found is None else found.value)
+        accounts = readable_accounts(number, None if found is None else found.value)
         catalogues[str(number)] = 0 if accounts is None else accounts.catalogue
         parkings[str(number)] = 0 if accounts is None else accounts.parkings
     return PruneDocument(catalogues, parkings)

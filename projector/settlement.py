@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from projector.errors import AccountsBroken, HistoryGone, HoleUnread
+from projector.errors import AccountsBroken, HoleUnread
 from projector.fold import fold
-from projector.generations import check_fold, check_log, check_seal, control_of
-from projector.items import Decoder, Item, missing
+from projector.generations import check_fold, check_kept, check_log, check_seal, control_of
+from projector.items import Decoder, Item, items_between, missing
 from projector.needs import needed_keys
 from projector.pieces import PieceLimits
 from projector.targets import Target
@@ -199,15 +199,9 @@ class Settlement:
         self, partition: int, first: int, until: int, most: int, decoder: Decoder, items: list[Item]
     ) -> tuple[Sequence[LogRecord], int]:
         """Add to `items` what the log holds in a hole; returns its records, and the first offset not looked at."""
-        bounds = (await self._log.bounds())[partition]
-        if bounds.start > first:
-            raise HistoryGone(partition=partition, wanted=first, start=bounds.start)
+        await check_kept(self._log, partition, first)
         hole = await self._log.read(partition, first, until, max_records=most, max_bytes=self._limits.value_bytes)
         if hole.next_offset == first:
             raise HoleUnread(partition=partition, first=first)
-        for found in hole.records:
-            items += missing(partition, first, found.offset)
-            items.append(decoder.item(found))
-            first = found.offset + 1
-        items += missing(partition, first, hole.next_offset)
+        items += items_between(partition, first, hole.records, hole.next_offset, decoder.item)
         return hole.records, hole.next_offset

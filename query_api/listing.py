@@ -5,7 +5,7 @@ little through, it answers with what it found and a cursor.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,7 +13,7 @@ from query_api.cursor import Cursor
 from query_api.projections import Projections, Snapshot
 from read_models import keys
 from read_models.documents import CATALOGUE_PAGE, CatalogueEntry, CataloguePage, LearnerDocument
-from sidecar.errors import MessageTooLarge
+from sidecar.halving import in_halves
 from web.problems import STALE_CURSOR, ProblemError
 
 MAX_PAGES: Final = 40
@@ -132,15 +132,11 @@ async def list_catalogues(
 
 async def _fill(projections: Projections, wanted: LessonFilter, generation: int, tails: Mapping[int, _Tail]) -> None:
     """Read the last page of every tail; in halves where they are too much for one message."""
-    try:
-        await _fill_at_once(projections, wanted, generation, tails)
-    except MessageTooLarge:
-        if len(tails) == 1:
-            raise
-        numbers = list(tails)
-        middle = len(numbers) // 2
-        for half in (numbers[:middle], numbers[middle:]):
-            await _fill(projections, wanted, generation, {number: tails[number] for number in half})
+
+    async def fill(numbers: Sequence[int]) -> None:
+        await _fill_at_once(projections, wanted, generation, {number: tails[number] for number in numbers})
+
+    await in_halves(list(tails), fill)
 
 
 async def _fill_at_once(

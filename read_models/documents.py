@@ -95,21 +95,15 @@ class ControlDocument(Struct, frozen=True, omit_defaults=True):
 
 
 class RunDocument(Struct, frozen=True):
-    """What a replay last said of itself; by its changing others see that it lives.
+    """A replay's sign of life; by its changing others see that it lives.
 
     Attributes:
         run: as `BuildingDocument` has it.
         beat: counts up while it lives.
-        phase: what it is doing, for people.
-        scanned: positions of the log that it has gone through.
-        positions: how many there are.
     """
 
     run: str
     beat: int
-    phase: str
-    scanned: int
-    positions: int
 
 
 class PruneDocument(Struct, frozen=True):
@@ -355,6 +349,10 @@ class ParkedEventDocument(Struct, frozen=True):
     index: int
     reason: str
     detail: str
+
+
+OUTCOMES: Final = ("applied", "duplicate", "parked", "missing")
+"""What can become of an offset; each is a count of `PartitionDocument`."""
 
 
 class PartitionDocument(Struct, omit_defaults=True):

@@ -5,7 +5,7 @@ from typing import Final
 
 CONTROL: Final = "control"
 RUN: Final = "replay"
-"""Key of what the replay under way says of itself."""
+"""Key of the sign of life of the replay under way."""
 BUCKETS: Final = 64
 
 

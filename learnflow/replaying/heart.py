@@ -17,22 +17,13 @@ LAST_WORD_SECONDS: Final = 2.0
 
 
 class Heart:
-    """Writes how far a run is, every `BEAT_SECONDS`, so that others see that it lives.
-
-    Attributes:
-        phase: what the run is doing, for people.
-        scanned: positions of the log that it has gone through.
-        positions: how many there are.
-    """
+    """Writes a sign of life, every `BEAT_SECONDS`, so that others see that a run goes on."""
 
     def __init__(self, reader: StateReader, writer: StateWriter, run: Run) -> None:
         self._reader = reader
         self._writer = writer
         self._run = run
         self._beat = 0
-        self.phase = ""
-        self.scanned = 0
-        self.positions = 0
 
     async def beating(self) -> None:
         """Beat until cancelled. A beat that can't be written is left out; none of it is needed to be right."""
@@ -54,6 +45,6 @@ class Heart:
 
     async def _write(self) -> None:
         self._beat += 1
-        word = RunDocument(self._run.identity, self._beat, self.phase, self.scanned, self.positions)
+        word = RunDocument(self._run.identity, self._beat)
         stored = (await self._reader.read([keys.RUN])).get(keys.RUN)
         await self._writer.transact([Put(keys.RUN, codec.encode(word), None if stored is None else stored.etag)])

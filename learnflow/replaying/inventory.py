@@ -1,12 +1,14 @@
 """Which generations there are."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from learnflow.sidecar import ToolPorts
-from projector.generations import check_log, control_of
+from projector.generations import check_log, read_control
 from projector.replay.runs import Runner, is_alive, partition_keys
 from read_models import codec, keys
 from read_models.documents import BuildingDocument, ControlDocument, PartitionDocument
+from sidecar.records import PartitionBounds, StoredDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +48,27 @@ async def inventory(ports: ToolPorts) -> list[Generation]:
         SidecarError: log or state store do not answer.
         UnreadableDocument: the store holds something that is no document of ours.
     """
-    control, _ = control_of(await ports.state_reader.read([keys.CONTROL]))
+    control = await read_control(ports.state_reader)
     check_log(control, await ports.log_reader.identity())
     alive = control.building is not None and await is_alive(ports.state_reader, control.building)
-    return [await _one(ports, control, number, alive=alive) for number in sorted(map(int, control.folds))]
-
-
-async def _one(ports: ToolPorts, control: ControlDocument, number: int, *, alive: bool) -> Generation:
-    wanted = partition_keys(control, number)
-    stored = await ports.state_reader.read([*wanted, keys.prune(number)])
+    numbers = sorted(map(int, control.folds))
+    stored = [
+        await ports.state_reader.read([*partition_keys(control, number), keys.prune(number)]) for number in numbers
+    ]
+    # Asked for last, so that what is behind is never made little of.
     bounds = await ports.log_reader.bounds()
+    return [_described(control, *one, bounds, alive=alive) for one in zip(numbers, stored, strict=True)]
+
+
+def _described(
+    control: ControlDocument,
+    number: int,
+    stored: Mapping[str, StoredDocument],
+    bounds: Mapping[int, PartitionBounds],
+    *,
+    alive: bool,
+) -> Generation:
+    wanted = partition_keys(control, number)
     parts = [codec.decode(stored[key].value, PartitionDocument) for key in wanted if key in stored]
     building = control.building if control.building and control.building.generation == number else None
     whole = len(parts) == len(wanted)

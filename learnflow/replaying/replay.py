@@ -1,7 +1,7 @@
 """A replay from beginning to end: build beside the generation that serves, compare, switch, follow."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from itertools import count
 from typing import Final, TypeVar
 
@@ -16,7 +16,7 @@ from learnflow.settings import Settings
 from learnflow.sidecar import ToolPorts, open_tool
 from projector.errors import NothingToResume
 from projector.fold import FOLD_VERSION
-from projector.generations import accounts_of, check_log, check_whole, control_of
+from projector.generations import accounts_of, check_log, check_whole, read_control
 from projector.replay.builder import Progress
 from projector.replay.patience import patiently
 from projector.replay.runs import (
@@ -35,7 +35,8 @@ from projector.replay.takeover import Follower
 from projector.verification.audit import audit
 from projector.verification.compare import CompareOptions, compare_generations
 from projector.verification.findings import Comparison
-from read_models import keys
+from read_models.documents import OUTCOMES, ControlDocument
+from sidecar.records import PartitionBounds
 
 NEAR_POSITIONS: Final = 20_000
 """So few are left to one process; more are given to the workers once more."""
@@ -55,20 +56,12 @@ async def plan(settings: Settings) -> ReplayPlan:
         SidecarError: log or state store do not answer.
     """
     async with open_tool(settings) as ports:
-        control, _ = control_of(await ports.state_reader.read([keys.CONTROL]))
+        control = await read_control(ports.state_reader)
         await refuse_second(ports.state_reader, control)
         check_log(control, await ports.log_reader.identity())
         bounds = await ports.log_reader.bounds()
         check_whole(bounds)
-        return ReplayPlan(
-            generation=next_number(control),
-            active=control.active,
-            partitions=len(bounds),
-            positions=sum(bound.end - bound.start for bound in bounds.values()),
-            done=0,
-            fold=FOLD_VERSION,
-            active_fold=control.folds.get(str(control.active), "unknown"),
-        )
+        return _planned(control, bounds, next_number(control), control.active, done=0)
 
 
 async def replay(settings: Settings, options: ReplayOptions, observer: Observer) -> Outcome:
@@ -99,7 +92,7 @@ async def activate(settings: Settings, options: ReplayOptions, observer: Observe
         ProjectorError, SidecarError: as for `replay`.
     """
     async with open_tool(settings) as ports:
-        control, _ = control_of(await ports.state_reader.read([keys.CONTROL]))
+        control = await read_control(ports.state_reader)
         if control.active == generation:
             return None
         run = await reopen(ports.log_reader, ports.state_reader, ports.state_writer, Runner.here(), generation)
@@ -118,6 +111,20 @@ async def _start(options: ReplayOptions, ports: ToolPorts) -> Run:
         return await begin(*given)
 
 
+def _planned(
+    control: ControlDocument, bounds: Mapping[int, PartitionBounds], generation: int, active: int, done: int
+) -> ReplayPlan:
+    return ReplayPlan(
+        generation=generation,
+        active=active,
+        partitions=len(bounds),
+        positions=sum(bound.end - bound.start for bound in bounds.values()),
+        done=done,
+        fold=FOLD_VERSION,
+        active_fold=control.folds.get(str(active), "unknown"),
+    )
+
+
 class _Replay:
     """A run, and all that it takes to carry it out."""
 
@@ -132,6 +139,7 @@ class _Replay:
         self._heart = Heart(ports.state_reader, ports.state_writer, run)
         self._follower = Follower(ports.log_reader, ports.state_reader, ports.state_writer, run, self._told)
         self._positions: dict[int, int] = {}
+        self._ends: dict[int, int] = {}
         self._troubles: dict[int | None, str] = {}
 
     async def carry_out(self) -> Outcome:
@@ -153,7 +161,7 @@ class _Replay:
         comparison = await self._compare() if self._options.verify else None
         if self._options.switch:
             await self._build_rest()
-            self._phase("switching")
+            self._observer.phase("switching")
             await self._follower.switch(follow=self._options.follow, accept_parked=self._options.accept_parked)
             if plan.fold != plan.active_fold and self._options.follow:
                 await self._follow()
@@ -162,44 +170,41 @@ class _Replay:
         return Outcome(plan, await self._accounts(), seconds, self._options.switch, comparison)
 
     async def _plan(self) -> ReplayPlan:
-        control, _ = control_of(await self._ports.state_reader.read([keys.CONTROL]))
+        control = await read_control(self._ports.state_reader)
         reached = await checkpoints(self._ports.state_reader, self._run.generation)
         bounds = await self._ports.log_reader.bounds()
-        return ReplayPlan(
-            generation=self._run.generation,
-            active=self._run.active,
-            partitions=len(bounds),
-            positions=sum(bound.end - bound.start for bound in bounds.values()),
-            done=sum(checkpoint + 1 - bounds[number].start for number, checkpoint in reached.items()),
-            fold=FOLD_VERSION,
-            active_fold=control.folds.get(str(self._run.active), "unknown"),
-        )
+        done = sum(checkpoint + 1 - bounds[number].start for number, checkpoint in reached.items())
+        return _planned(control, bounds, self._run.generation, self._run.active, done)
 
     async def _build(self) -> None:
         """Build by worker processes until what is left is little, then bring it to the end."""
-        self._phase("building")
+        self._observer.phase("building")
         while True:
-            reached = await self._patiently(lambda: checkpoints(self._ports.state_reader, self._run.generation))
-            bounds = await self._patiently(self._ports.log_reader.bounds)
-            self._positions = {number: checkpoint + 1 for number, checkpoint in reached.items()}
-            self._heart.positions = sum(bound.end for bound in bounds.values())
+            left = await self._look()
             self._show()
-            left = {number: bounds[number].end - position for number, position in self._positions.items()}
             if sum(left.values()) <= NEAR_POSITIONS:
                 break
-            await self._build_to({number: bounds[number].end for number, size in left.items() if size > 0}, left)
+            await self._build_to(left)
         await self._follower.begin()
         await self._follower.catch_up()
-        self._observer.scanned(self._heart.positions, self._heart.positions)
+        end = sum(self._ends.values())
+        self._observer.scanned(end, end)
 
     async def _build_rest(self) -> None:
         """Where much was appended while it was compared, workers are quicker than the one that follows."""
-        reached = await self._patiently(lambda: checkpoints(self._ports.state_reader, self._run.generation))
-        bounds = await self._patiently(self._ports.log_reader.bounds)
-        if sum(bounds[number].end - checkpoint - 1 for number, checkpoint in reached.items()) > NEAR_POSITIONS:
+        left = await self._look()
+        if sum(left.values()) > NEAR_POSITIONS:
             await self._build()
 
-    async def _build_to(self, ends: dict[int, int], left: dict[int, int]) -> None:
+    async def _look(self) -> dict[int, int]:
+        """Note how far the generation is, and where the log ends; by partition how many positions lie between."""
+        reached = await self._patiently(lambda: checkpoints(self._ports.state_reader, self._run.generation))
+        bounds = await self._patiently(self._ports.log_reader.bounds)
+        self._positions = {number: checkpoint + 1 for number, checkpoint in reached.items()}
+        self._ends = {number: bound.end for number, bound in bounds.items()}
+        return {number: self._ends[number] - position for number, position in self._positions.items()}
+
+    async def _build_to(self, left: dict[int, int]) -> None:
         job = Job(
             self._settings,
             self._run.generation,
@@ -207,13 +212,13 @@ class _Replay:
             self._options.limits(self._settings.message_bytes),
         )
         # The longest first: what begins last should not take longest.
-        ordered = sorted(ends, key=lambda number: -left[number])
-        assignments = [Assignment(number, ends[number]) for number in ordered]
+        ordered = sorted((number for number, size in left.items() if size > 0), key=lambda number: -left[number])
+        assignments = [Assignment(number, self._ends[number]) for number in ordered]
         await build(job, assignments, self._options.workers, self._progress, self._waiting)
 
     async def _compare(self) -> Comparison:
         """Compare with the generation that serves, and keep level with it meanwhile."""
-        self._phase("comparing")
+        self._observer.phase("comparing")
         log, reader, run = self._ports.log_reader, self._ports.state_reader, self._run
         options = CompareOptions(acceptance=self._options.acceptance, progress=self._observer.scanned)
         rounds = count(1)
@@ -236,28 +241,21 @@ class _Replay:
         return comparison
 
     async def _follow(self) -> None:
-        self._phase("following")
+        self._observer.phase("following")
         await self._follower.until_relieved(self._observer.following)
 
     async def _accounts(self) -> dict[str, int]:
-        control, _ = control_of(await self._patiently(lambda: self._ports.state_reader.read([keys.CONTROL])))
+        control = await self._patiently(lambda: read_control(self._ports.state_reader))
         wanted = partition_keys(control, self._run.generation)
         found = accounts_of(await self._patiently(lambda: self._ports.state_reader.read(wanted)), wanted)
-        return {
-            name: sum(getattr(one, name) for one in found) for name in ("applied", "duplicate", "parked", "missing")
-        }
-
-    def _phase(self, name: str) -> None:
-        self._heart.phase = name
-        self._observer.phase(name)
+        return {name: sum(getattr(one, name) for one in found) for name in OUTCOMES}
 
     def _progress(self, progress: Progress) -> None:
         self._positions[progress.partition] = progress.position
         self._show()
 
     def _show(self) -> None:
-        self._heart.scanned = sum(self._positions.values())
-        self._observer.scanned(self._heart.scanned, self._heart.positions)
+        self._observer.scanned(sum(self._positions.values()), sum(self._ends.values()))
 
     def _waiting(self, waiting: Waiting) -> None:
         self._note(waiting.partition, waiting.trouble)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from projector.errors import UnknownGeneration
-from projector.generations import accounts_of, control_of
+from projector.generations import accounts_of, control_of, read_control
 from projector.parked.errors import NothingParked
 from projector.parked.values import LogPosition, ParkedValue, decided
 from read_models import codec, keys
@@ -29,7 +29,7 @@ async def accounts(reader: StateReader, generation: int | None = None) -> tuple[
         SidecarError: the state store does not answer.
         UnreadableDocument: the store holds something that is no document of ours.
     """
-    control, _ = control_of(await reader.read([keys.CONTROL]))
+    control = await read_control(reader)
     while True:
         wanted = control.active if generation is None else generation
         if str(wanted) not in control.folds:

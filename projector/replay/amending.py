@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from projector.generations import control_of
+from projector.generations import control_of, read_control
 from read_models import codec, keys
 from read_models.documents import ControlDocument
 from sidecar.errors import StateConflict
@@ -35,7 +35,7 @@ async def amend(
         Exception: whatever `change` raises.
     """
     for attempt in range(1, ATTEMPTS + 1):
-        first, _ = control_of(await reader.read([keys.CONTROL]))
+        first = await read_control(reader)
         stored = await reader.read([keys.CONTROL, *named(first)])
         control, etag = control_of(stored)
         if control != first:

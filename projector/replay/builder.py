@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from events.errors import Reason
-from projector.errors import AccountsBroken, FoldFault, HistoryGone
+from projector.errors import AccountsBroken, FoldFault
 from projector.fold import fold
-from projector.generations import check_fold, check_log, control_of
-from projector.items import OUTSIZED, Item, decode_record, missing, refused
+from projector.generations import check_fold, check_kept, check_log, control_of
+from projector.items import OUTSIZED, Happened, Refused, decode_record, items_between, refused
 from projector.needs import needed_keys
 from projector.replay.patience import Told, patiently
 from projector.targets import Built
@@ -23,6 +23,7 @@ from projector.workspace import Workspace
 from read_models import codec, keys
 from read_models.documents import PartitionDocument
 from sidecar.errors import MessageTooLarge, SidecarUnavailable, StateConflict
+from sidecar.halving import in_halves
 from sidecar.log_reader import LogReader
 from sidecar.records import LogRecord, LogSlice, Put
 from sidecar.state_reader import StateReader
@@ -202,19 +203,11 @@ class PartitionBuilder:
 
         found = await patiently(read, self._told)
         if not found.records or found.records[0].offset > first:
-            start = (await patiently(self._log.bounds, self._told))[self._partition].start
-            if start > first:
-                raise HistoryGone(partition=self._partition, wanted=first, start=start)
+            await patiently(lambda: check_kept(self._log, self._partition, first), self._told)
         return found
 
     async def _step(self, workspace: Workspace, first: int, records: Sequence[LogRecord], until: int) -> None:
-        items: list[Item] = []
-        for record in records:
-            if record.offset > first:
-                items += missing(self._partition, first, record.offset)
-            items.append(self._item(record))
-            first = record.offset + 1
-        items += missing(self._partition, first, until)
+        items = items_between(self._partition, first, records, until, self._item)
         generation = self._target.number
         while not workspace.new and (wanted := needed_keys(workspace, generation, self._partition, items)):
             await self._load(workspace, sorted(wanted))
@@ -225,7 +218,7 @@ class PartitionBuilder:
             self._refusals[fault.offset] = (Reason.FOLD_FAILED, str(fault))
             raise _FromTheStore from fault
 
-    def _item(self, record: LogRecord) -> Item:
+    def _item(self, record: LogRecord) -> Happened | Refused:
         item = decode_record(record)
         if record.offset not in self._refusals:
             return item
@@ -233,19 +226,14 @@ class PartitionBuilder:
 
     async def _load(self, workspace: Workspace, wanted: Sequence[str]) -> None:
         """Read documents, in as many messages as they take. What is written in between fails the transaction."""
+
+        async def load(part: Sequence[str]) -> None:
+            stored = await self._reader.read(part, confirm_absence=False)
+            workspace.load(part, stored)
+            self._loaded += sum([len(one.value) for one in stored.values()])
+
         for start in range(0, len(wanted), _KEYS_A_READ):
-            part = wanted[start : start + _KEYS_A_READ]
-            try:
-                stored = await self._reader.read(part, confirm_absence=False)
-            except MessageTooLarge:
-                if len(part) == 1:
-                    raise
-                middle = len(part) // 2
-                await self._load(workspace, part[:middle])
-                await self._load(workspace, part[middle:])
-            else:
-                workspace.load(part, stored)
-                self._loaded += sum([len(one.value) for one in stored.values()])
+            await in_halves(wanted[start : start + _KEYS_A_READ], load)
 
     def _is_full(self, workspace: Workspace, size: int) -> bool:
         if workspace.touched >= self._flush_documents or (size and self._flush_bytes == 1):

@@ -29,9 +29,9 @@ from projector.generations import (
     check_accounts,
     check_fold,
     check_whole,
-    control_of,
     empty_partitions,
     ensure_control,
+    read_control,
 )
 from projector.replay.amending import Stored, amend, rewritten
 from projector.targets import Built
@@ -104,7 +104,7 @@ async def begin(log: LogReader, reader: StateReader, writer: StateWriter, runner
         LogMismatch: the documents are those of another log.
         SidecarUnavailable: log or state store do not answer; what was begun can be resumed.
     """
-    await ensure_control(log, reader, writer)
+    control = await ensure_control(log, reader, writer)
     check_whole(await log.bounds())
     identity = str(uuid.uuid4())
 
@@ -121,7 +121,6 @@ async def begin(log: LogReader, reader: StateReader, writer: StateWriter, runner
         new = msgspec.structs.replace(control, building=building, folds=folds, latest=number)
         return new, empty_partitions(number, control.log.partitions)
 
-    control, _ = control_of(await reader.read([keys.CONTROL]))
     await refuse_second(reader, control)
     control = await amend(reader, writer, lambda _: (), change)
     return _ours(control, identity)
@@ -203,7 +202,7 @@ async def abandon(reader: StateReader, writer: StateWriter, generation: int) -> 
         StateConflict: others keep writing `control`.
         SidecarUnavailable: the state store does not answer.
     """
-    control, _ = control_of(await reader.read([keys.CONTROL]))
+    control = await read_control(reader)
     building = control.building
     if building is None or building.generation != generation:
         return
@@ -265,7 +264,7 @@ def partition_keys(control: ControlDocument, generation: int) -> list[str]:
 async def _take(
     log: LogReader, reader: StateReader, writer: StateWriter, runner: Runner, generation: int, *, reopened: bool
 ) -> Run:
-    control, _ = control_of(await reader.read([keys.CONTROL]))
+    control = await read_control(reader)
     if control.building is not None and await is_alive(reader, control.building):
         raise _under_way(control.building, alive=True)
     check_fold(control, generation)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import msgspec
 
 from projector.errors import RetriedElsewhere, RunReplaced
-from projector.generations import accounts_of, control_of
+from projector.generations import accounts_of, control_of, read_control
 from projector.replay.amending import amend, rewritten
 from projector.replay.runs import Run, partition_keys
 from read_models import codec, keys
@@ -45,7 +45,7 @@ async def try_switch(
             obstacle, as without it no engine writes that partition.
         SidecarUnavailable: the state store does not answer; whether it was done, the next attempt finds out.
     """
-    control, _ = control_of(await reader.read([keys.CONTROL]))
+    control = await read_control(reader)
     old, new = partition_keys(control, control.active), partition_keys(control, run.generation)
     stored = await reader.read([keys.CONTROL, *old, *new])
     now, etag = control_of(stored)
@@ -82,7 +82,7 @@ async def checkpoints(reader: StateReader, generation: int) -> dict[int, int]:
         AccountsBroken: there is no `control`.
         SidecarUnavailable: the state store does not answer.
     """
-    control, _ = control_of(await reader.read([keys.CONTROL]))
+    control = await read_control(reader)
     wanted = partition_keys(control, generation)
     stored = await reader.read(wanted)
     there = [key for key in wanted if key in stored]

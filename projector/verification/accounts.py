@@ -42,7 +42,7 @@ class Accounts:
         return PartitionDocument(self.partition, self.log_start, self.checkpoint, self.as_of, self.seal)
 
 
-def accounts_of(partition: int, value: bytes | None) -> Accounts | None:
+def readable_accounts(partition: int, value: bytes | None) -> Accounts | None:
     """The accounts in the document of a partition; `None` where there is none, or no checkpoint can be read from it."""
     document = json_object(value)
     if document is None or not all(_is_count(document.get(name)) for name in ("log_start", "checkpoint")):

@@ -11,10 +11,10 @@ from projector.verification.accounts import Accounts
 from projector.verification.compare import control_for
 from projector.verification.enumeration import Counts, Progress, names_in_log
 from projector.verification.names import Kind, Roll, parked_name, partition_name
-from projector.verification.pairs import Side, read_side
+from projector.verification.pairs import Side, read_side, values_of
 from projector.verification.sums import GROWING, add_totals, unequal
 from read_models.documents import ControlDocument
-from sidecar.errors import MessageTooLarge
+from sidecar.halving import in_halves
 from sidecar.log_reader import LogReader
 from sidecar.records import PartitionBounds
 from sidecar.state_reader import StateReader
@@ -189,6 +189,11 @@ async def _seal_faults(log: LogReader, accounts: Accounts) -> list[Fault]:
 
 async def _count_parked(reader: StateReader, generation: int, accounts: Accounts, end: int) -> tuple[int, int] | None:
     """How many parked values there are, and should be; `None` if retries went on all the time."""
+    partition = partition_name(accounts.partition).suffix
+
+    async def read(suffixes: Sequence[str]) -> Side:
+        return await read_side(reader, generation, [partition, *suffixes])
+
     for _ in range(ATTEMPTS):
         found, retried = 0, {accounts.retried}
         expected = accounts.parkings - accounts.retried
@@ -198,27 +203,14 @@ async def _count_parked(reader: StateReader, generation: int, accounts: Accounts
                 parked_name(accounts.partition, index).suffix
                 for index in range(first, min(first + PARKED_AT_ONCE, until))
             ]
-            for side in await _read_in_parts(reader, generation, accounts.partition, names):
+            for side in await in_halves(names, read):
                 found += sum(name in side.values for name in names)
                 retried |= {one.retried for one in side.accounts.values()}
         if retried == {accounts.retried}:
             return found, expected
-        side = await read_side(reader, generation, [partition_name(accounts.partition).suffix])
+        side = await read(())
         accounts = side.accounts.get(accounts.partition, accounts)
     return None
-
-
-async def _read_in_parts(reader: StateReader, generation: int, partition: int, suffixes: Sequence[str]) -> list[Side]:
-    try:
-        return [await read_side(reader, generation, [partition_name(partition).suffix, *suffixes])]
-    except MessageTooLarge:
-        if len(suffixes) <= 1:
-            raise
-        half = len(suffixes) // 2
-        return [
-            *await _read_in_parts(reader, generation, partition, suffixes[:half]),
-            *await _read_in_parts(reader, generation, partition, suffixes[half:]),
-        ]
 
 
 def _parked_fault(accounts: Accounts, found: int, expected: int) -> Fault:
@@ -244,7 +236,7 @@ async def _sum_faults(
 
     async for batch in names_in_log(log, Roll(), none, progress):
         suffixes = [name.suffix for name in batch if name.kind is Kind.LEARNER]
-        for value in await _values(reader, generation, suffixes):
+        for value in await values_of(reader, generation, suffixes):
             add_totals(learners, value)
     after = await _partitions(reader, control, generation)
     at_first, at_last = dict[str, int](), dict[str, int]()
@@ -270,18 +262,3 @@ async def _sum_faults(
         for name in wrong
     ]
     return faults, [] if quiet else ["the sums were only held between those before and after: events were being folded"]
-
-
-async def _values(reader: StateReader, generation: int, suffixes: Sequence[str]) -> list[bytes]:
-    if not suffixes:
-        return []
-    try:
-        return list((await read_side(reader, generation, suffixes)).values.values())
-    except MessageTooLarge:
-        if len(suffixes) == 1:
-            raise
-        half = len(suffixes) // 2
-        return [
-            *await _values(reader, generation, suffixes[:half]),
-            *await _values(reader, generation, suffixes[half:]),
-        ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from projector.errors import UnknownGeneration
-from projector.generations import check_log, control_of
+from projector.generations import check_log, read_control
 from projector.verification.acceptance import Acceptance
 from projector.verification.enumeration import BATCH, Counts, Progress, counted_names, names_in_log
 from projector.verification.findings import Comparison, Findings, Hashed, OnHash
@@ -18,9 +18,8 @@ from projector.verification.names import DocumentName, Kind, Roll
 from projector.verification.pairs import Pair, Pairs, StoredPairs
 from projector.verification.pool import Pool
 from projector.verification.sums import Sums
-from read_models import keys
 from read_models.documents import ControlDocument
-from sidecar.errors import MessageTooLarge
+from sidecar.halving import in_halves
 from sidecar.log_reader import LogReader
 from sidecar.state_reader import StateReader
 
@@ -131,7 +130,7 @@ async def control_for(log: LogReader, reader: StateReader, *generations: int) ->
         AccountsBroken: there is no `control`.
         SidecarError: log or state store do not answer.
     """
-    control, _ = control_of(await reader.read([keys.CONTROL]))
+    control = await read_control(reader)
     known = {int(number) for number in control.folds}
     for generation in generations:
         if generation not in known:
@@ -208,16 +207,13 @@ class _Comparer:
                     self._settle(name, pair)
 
     async def _read(self, names: Sequence[DocumentName]) -> list[tuple[Sequence[DocumentName], Pair]]:
-        suffixes = list(dict.fromkeys(suffix for name in names for suffix in (name.suffix, name.head)))
-        try:
+        async def read(some: Sequence[DocumentName]) -> tuple[Sequence[DocumentName], Pair]:
+            suffixes = list(dict.fromkeys(suffix for name in some for suffix in (name.suffix, name.head)))
             pair = await self._pairs.read(suffixes)
-        except MessageTooLarge:
-            if len(names) == 1:
-                raise
-            half = len(names) // 2
-            return [*await self._read(names[:half]), *await self._read(names[half:])]
-        self._looseness.note(pair)
-        return [(names, pair)]
+            self._looseness.note(pair)
+            return some, pair
+
+        return await in_halves(names, read)
 
     def _told(self, name: DocumentName, pair: Pair) -> list[DocumentName]:
         return [

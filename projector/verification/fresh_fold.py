@@ -1,22 +1,22 @@
 """The log folded once more, in memory, to exactly where a stored generation is."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from events.errors import Reason
 from projector.errors import FoldFault, HistoryGone
 from projector.fold import fold
+from projector.generations import check_kept
 from projector.items import Decoder, Happened, Item, Missing
 from projector.needs import needed_keys
 from projector.verification.accounts import Accounts, json_object
 from projector.verification.enumeration import SLICE_BYTES, Progress
 from projector.verification.names import DocumentName, Roll, key_of, parked_name, partition_name, suffix_of
-from projector.verification.pairs import Pair, Side, read_side, side_of
+from projector.verification.pairs import Pair, read_side, side_of, values_of
 from projector.workspace import Workspace
 from read_models import codec, keys
 from read_models.documents import PartitionDocument
-from sidecar.errors import MessageTooLarge
 from sidecar.log_reader import LogReader
 from sidecar.records import LogSlice, StoredDocument
 from sidecar.state_reader import StateReader
@@ -129,9 +129,7 @@ class FreshFold:
         return decoder, items
 
     async def _hole(self, partition: int, first: int, until: int) -> Missing:
-        start = (await self._log.bounds())[partition].start
-        if start > first:
-            raise HistoryGone(partition=partition, wanted=first, start=start)
+        await check_kept(self._log, partition, first)
         return Missing(first, until - 1)
 
     def _fold(self, partition: int, piece: tuple[Decoder, list[Item]]) -> None:
@@ -200,24 +198,11 @@ class FoldedPairs:
             until = min(until, await self._fresh.end(accounts.partition))
         while first < until:
             indices = range(first, min(first + PARKED_AT_ONCE, until))
-            for value in await self._parked(accounts.partition, indices):
+            suffixes = [parked_name(accounts.partition, index).suffix for index in indices]
+            for value in await values_of(self._reader, self._generation, suffixes):
                 document = json_object(value) or {}
                 offset, detail = document.get("offset"), document.get("detail")
                 if document.get("reason") == Reason.TOO_LARGE and isinstance(offset, int) and isinstance(detail, str):
                     self._fresh.follow(accounts.partition, offset, detail)
             first = indices.stop
         self._looked[accounts.partition] = first
-
-    async def _parked(self, partition: int, indices: range) -> Iterable[bytes]:
-        suffixes = [parked_name(partition, index).suffix for index in indices]
-        try:
-            side: Side = await read_side(self._reader, self._generation, suffixes)
-        except MessageTooLarge:
-            if len(indices) <= 1:
-                raise
-            half = len(indices) // 2
-            return [
-                *await self._parked(partition, indices[:half]),
-                *await self._parked(partition, indices[half:]),
-            ]
-        return side.values.values()

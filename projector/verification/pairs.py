@@ -1,12 +1,13 @@
 """Documents read in pairs: what one side has, and what the other, as of one moment."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from projector.verification.accounts import Accounts, accounts_of
+from projector.verification.accounts import Accounts, readable_accounts
 from projector.verification.names import key_of, partition_name
 from sidecar.errors import MessageTooLarge
+from sidecar.halving import in_halves
 from sidecar.state_reader import StateReader
 
 WITH_HEAD: Final = 2
@@ -114,11 +115,23 @@ async def read_side(reader: StateReader, generation: int, suffixes: Collection[s
     return side_of({by_key[key]: document.value for key, document in stored.items()})
 
 
+async def values_of(reader: StateReader, generation: int, suffixes: Sequence[str]) -> list[bytes]:
+    """The documents of a generation that there are, in as many messages as they take.
+
+    Raises:
+        SidecarError: the state store does not answer.
+    """
+    if not suffixes:
+        return []
+    sides = await in_halves(suffixes, lambda some: read_side(reader, generation, some))
+    return [value for side in sides for value in side.values.values()]
+
+
 def side_of(values: Mapping[str, bytes]) -> Side:
     """A side of these documents, by suffix."""
     accounts = {}
     for suffix, value in values.items():
         kind, _, number = suffix.partition("/")
-        if kind == "partition" and (found := accounts_of(int(number), value)) is not None:
+        if kind == "partition" and (found := readable_accounts(int(number), value)) is not None:
             accounts[found.partition] = found
     return Side(values, accounts)

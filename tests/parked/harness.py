@@ -1,7 +1,8 @@
 """What the tests of a retry begin with, and what they look at."""
 
+import dataclasses
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -15,9 +16,10 @@ from projector.parked.values import LogPosition, ParkedValue
 from read_models import codec, keys
 from read_models.documents import ControlDocument
 from sidecar.records import StoredDocument
-from tests.parked.newer import newer
-from tests.projector.harness import World
+from tests.parked.newer import newer, newer_value_of
+from tests.projector.harness import REPORT, World
 from tests.projector.reading import check_accounts, partitions_of
+from tests.strategies import Fact, Report
 
 GROUNDS = Grounds("no learner's", "olga", 1_900_000_000_000)
 
@@ -79,3 +81,15 @@ def change_control(world: World, **changes: Any) -> None:
     control = codec.decode(world.state.documents[keys.CONTROL].value, ControlDocument)
     etag = str(next(iter(world.state.etags)))
     world.state.documents[keys.CONTROL] = StoredDocument(codec.encode(replace(control, **changes)), etag)
+
+
+def reports(count: int) -> list[Report]:
+    return [dataclasses.replace(REPORT, event_id=f"e-{number}", lesson_id=f"l-{number}") for number in range(count)]
+
+
+async def parked_world(world: World, facts: Collection[Fact]) -> World:
+    """The world with these facts recorded by the version to come, in partition 0, and parked."""
+    for fact in facts:
+        world.log.append(0, newer_value_of(fact), fact.learner_id)
+    await world.fold_all()
+    return world

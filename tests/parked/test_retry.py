@@ -26,6 +26,8 @@ from tests.parked.harness import (
     documents,
     drop_in,
     listed,
+    parked_world,
+    reports,
     retry_everything,
     retry_in,
     retry_named,
@@ -34,24 +36,7 @@ from tests.parked.newer import newer, newer_value_of
 from tests.projector.harness import REPORT, World
 from tests.projector.reading import check_figures, learner_of, partitions_of
 from tests.projector.world import LOGGED_AT_MS
-from tests.strategies import START, Fact, Report, Request, value_of
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-def reports(count: int) -> list[Report]:
-    return [replace(REPORT, event_id=f"e-{number}", lesson_id=f"l-{number}") for number in range(count)]
-
-
-async def parked_world(world: World, facts: Collection[Fact]) -> World:
-    """The world with these facts recorded by the version to come, in partition 0, and parked."""
-    for fact in facts:
-        world.log.append(0, newer_value_of(fact), fact.learner_id)
-    await world.fold_all()
-    return world
+from tests.strategies import START, Fact, Request, value_of
 
 
 def parked_document(world: World, index: int) -> ParkedDocument:

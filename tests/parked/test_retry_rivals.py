@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 
 import pytest
 
@@ -17,31 +16,15 @@ from sidecar.records import StoredDocument
 from tests.parked.harness import (
     accounted,
     change_control,
+    parked_world,
+    reports,
     retry_everything,
     retry_named,
 )
-from tests.parked.newer import newer_value_of
 from tests.projector.harness import REPORT, World, switch
 from tests.projector.reading import check_figures, learner_of
 from tests.projector.world import LOGGED_AT_MS
-from tests.strategies import Fact, Report, value_of
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-def reports(count: int) -> list[Report]:
-    return [replace(REPORT, event_id=f"e-{number}", lesson_id=f"l-{number}") for number in range(count)]
-
-
-async def parked_world(world: World, facts: Collection[Fact]) -> World:
-    """The world with these facts recorded by the version to come, in partition 0, and parked."""
-    for fact in facts:
-        world.log.append(0, newer_value_of(fact), fact.learner_id)
-    await world.fold_all()
-    return world
+from tests.strategies import Report, value_of
 
 
 async def test_nothing_is_folded_into_what_another_version_or_log_has_made(world: World) -> None:

@@ -97,7 +97,7 @@ async def beating(world: World, run: str) -> AsyncIterator[None]:
         number = 0
         while True:
             number += 1
-            word = RunDocument(run, number, "building", 0, 0)
+            word = RunDocument(run, number)
             world.state.documents[keys.RUN] = StoredDocument(codec.encode(word), f"beat {number}")
             await asyncio.sleep(runs.BEAT_SECONDS)
 
