@@ -22,6 +22,8 @@ from tests.real.surroundings import log_ends, wait_until_folded, wait_until_read
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 
 SECONDS: Final = 60
+READY_AGAIN_SECONDS: Final = 120
+"""A sidecar whose broker has hung finds its way back by timeouts."""
 EVENTS: Final = 12
 
 
@@ -153,7 +155,7 @@ def test_postgres_stopped_are_documents_that_can_not_be_read(stack: Stack) -> No
 
 
 def _is_current_again(stack: Stack) -> None:
-    wait_until_ready(stack[PROJECTOR])
+    wait_until_ready(stack[PROJECTOR], seconds=READY_AGAIN_SECONDS)
     eventually(lambda: lag(stack)[0] == 0)
     status, document = lag(stack)
     assert (status, kinds(document), states(document)) == (0, [], {"current"})

@@ -198,10 +198,13 @@ async def test_what_is_wrong_with_one_partition_leaves_no_other_behind(
     async def one_counted() -> bool:
         return await counted(sidecar) == 1
 
+    async def told() -> bool:
+        return "partition 0 is away" in str(await projection.trouble())
+
     monkeypatch.setattr(engine, "catch_up", all_but_the_first)
     projection = Projection(engine, ports_of(sidecar), watch_seconds=0.02)
     await sidecar.log.append_to(0, "bob", value_of(Report("e-b", "bob", START, "l1", 1, None, 1, ())))
     await sidecar.log.append_to(1, "ada", value_of(REPORTS[0]))
     async with projection.running():
         await until(one_counted)
-        assert "partition 0 is away" in str(await projection.trouble())
+        await until(told)
