@@ -27,7 +27,7 @@ $(shell rm -rf .venv)
 endif
 endif
 
-.PHONY: help run demo stack import test test-long check lint types imports format schemas openapi lock bench bench-stack bench-replay clean
+.PHONY: help run demo stack import test test-long check lint types imports format schemas openapi lock bench bench-stack bench-mastery bench-replay clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ bench: .venv/.dev ## measure on this machine (see bench/README.md)
 
 bench-stack: .venv/.dev ## the same on Dapr, Kafka and Postgres
 	$(BIN)/python -m bench.stack $(ARGS)
+
+bench-mastery: .venv/.dev ## how well mastery predicts real submissions
+	$(BIN)/python -m bench.mastery $(ARGS)
 
 bench-replay: .venv/.dev ## replays of a million events on that stack, and what to compare them with
 	$(BIN)/python -m bench.replay $(ARGS)

@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 from typing_extensions import override
 
 from curriculum.composer import LessonRequest, compose
+from curriculum.material import Curriculum
+from curriculum.standing import Standing
 from events.contracts import LessonRequested, Level, ProgressUpdated
 from events.envelope import EventMetadata, encode
 from events.identity import lesson_id_for
@@ -180,7 +182,8 @@ def _trace(number: int) -> str:
 
 
 def _request(topic: str, identity: str, learner: str) -> LessonRequested:
-    lesson = compose(LessonRequest(topic, Level.BEGINNER, (), _MINUTES))
+    # An outline: made of no pack, so that measurements stay comparable while packs grow.
+    lesson = compose(LessonRequest(topic, Level.BEGINNER, (), _MINUTES, _MARK_TIME), Standing(), Curriculum())
     return LessonRequested(
         learner_id=learner,
         lesson_id=lesson_id_for(source=SOURCE, event_id=identity, learner_id=learner),

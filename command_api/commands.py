@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from events.contracts import LearnerId, LessonElement, LessonId, Level
+from events.contracts import LearnerId, LessonElement, LessonId, LessonRequested, Level, StandingUsed
 from events.quantities import MAX_TIME_SPENT_SECONDS
 from events.times import EPOCH, Moment
 from web import examples
@@ -117,7 +117,16 @@ class Lesson(BaseModel):
     duration_minutes: int
     objectives: list[str]
     elements: list[LessonElement]
+    composer: Annotated[str, Field(description="What composed it, with its version.")]
+    concepts: Annotated[list[str], Field(description="What it teaches; scores of the lesson count for each of these.")]
+    packs: Annotated[list[str], Field(description="The teaching material it is made of, with versions.")]
+    standing: Annotated[StandingUsed, Field(description="What it was fitted to.")]
+    suggestions: Annotated[list[str], Field(description="Titles in the teaching material that are near to the topic.")]
     requested_at: datetime
+
+    def as_recorded(self) -> LessonRequested:
+        """The data of the event that recorded it."""
+        return LessonRequested.model_validate(self.model_dump(exclude={"requested_at"}))
 
 
 class LessonAccepted(BaseModel):
@@ -126,7 +135,13 @@ class LessonAccepted(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [examples.LESSON_ACCEPTED]})
 
     event_id: str
-    lesson: Lesson
+    lesson: Annotated[
+        Lesson | None,
+        Field(
+            description="With an `Idempotency-Key`: the lesson that was recorded first under it, or `null` where that"
+            " could not be read in time; `Location` will have it."
+        ),
+    ]
 
 
 class RecordedProgress(BaseModel):

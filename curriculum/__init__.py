@@ -1,1 +1,1 @@
-"""Composes lessons: a request goes in, an outline to work through comes out. Pure, and the same every time."""
+"""Teaching material, and lessons composed of it. Pure, and the same every time, but for reading packs from folders."""

@@ -1,5 +1,6 @@
 """How the minutes of a lesson are spent: an opening, rounds of explanation, practice and check, and a closing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Final
@@ -85,3 +86,35 @@ def plan(duration_minutes: int, objective_count: int, shares: tuple[int, int, in
         for (visit, start, stop), length in zip(spans, lengths, strict=True)
     )
     return Pace(opening, rounds, closing)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """The whole minutes that something takes: at least, best, and at most; `least <= want <= most`."""
+
+    least: int
+    want: int
+    most: int
+
+
+def spread(total: int, needs: Sequence[Need]) -> tuple[int, ...]:
+    """Give each its minutes, so that together they are `total`: none less than its least, none more than its most.
+
+    Up to what all of them want, what is above the least is shared in proportion to what each still wants; beyond that,
+    in proportion to how much more each can take.
+
+    Raises:
+        ValueError: `total` is less than all the least, or more than all the most.
+    """
+    if not sum(one.least for one in needs) <= total <= sum(one.most for one in needs):
+        raise ValueError(f"{total} cannot be spread over {len(needs)} needs")
+    wanted = sum(one.want for one in needs)
+    low = [one.least if total <= wanted else one.want for one in needs]
+    high = [one.want if total <= wanted else one.most for one in needs]
+    room = [top - bottom for bottom, top in zip(low, high, strict=True)]
+    if not any(room):
+        return tuple(low)
+    spare = total - sum(low)
+    # As in `apportion`; a difference of rounded running sums is at most the share rounded up, so never too much.
+    marks = [(2 * spare * running + sum(room)) // (2 * sum(room)) for running in accumulate(room, initial=0)]
+    return tuple(bottom + end - begin for bottom, (begin, end) in zip(low, pairwise(marks), strict=True))

@@ -41,13 +41,43 @@ class ReturnWording:
     question: Question
 
 
+@dataclass(frozen=True, slots=True)
+class ProjectStage:
+    """A stretch of independent work; `with_ideas` where the learner still looks for something to do."""
+
+    name: str
+    aim: str
+    minutes: int
+    steps: tuple[Step, ...]
+    with_ideas: bool = False
+
+
 OUTLINE_NOTICE: Final = (
     "This is an outline. It was made without knowledge of {topic}, and the teaching material itself is not in here. "
     "The facts come from your own material: a book chapter, a course page, your notes, a person who knows. "
     "The outline says what to look for there, what to do with it, and how to check yourself."
 )
+OUTLINE_UNKNOWN: Final = "No installed pack of teaching material knows {topic}."
+OUTLINE_UNFITTED: Final = "What you have done before could not be looked up in time. An outline does not depend on it."
 OUTLINE_REMINDER: Final = (
     "This outline was made without knowledge of {topic}: your own material does the explaining, not this text."
+)
+
+STANDING_UNAVAILABLE: Final = (
+    "What you have done before could not be looked up in time, so this lesson is fitted to the level you chose, and "
+    "not to what you know already."
+)
+NEW_LEARNER: Final = (
+    "Nothing is recorded of what you know yet, so this lesson is fitted to the level you chose. Report how it went, "
+    "and the next one fits you better."
+)
+UNTREATED: Final = (
+    "No installed pack of teaching material treats {objectives}. You asked for it, so it "
+    "stays in the lesson, with tasks that fit any subject: your own material has to supply the facts."
+)
+TREATED_ELSEWHERE: Final = (
+    "For {objectives} there is a concept of its own, {concept}, and no room for it today. It stays in the lesson, with "
+    "tasks that fit any subject; ask for {concept} to get its material."
 )
 
 LEVELS: Final = {
@@ -212,6 +242,53 @@ RETURNS: Final = (
         Question(
             "Could somebody who has only your page reach this objective?",
             "a reader did the exercise without asking you, or you found and mended what would have stopped them.",
+        ),
+    ),
+)
+
+PROJECT: Final = (
+    ProjectStage(
+        "choose and plan",
+        "Plan something small and useful of your own that needs {subject}.",
+        20,
+        (
+            Step("Write down three things that you could make or solve with it. Choose the one you would use.", 3),
+            Step("Say in one sentence what it does, and how you will see that it is done.", 2, 2),
+            Step("List its parts. Mark the one you are least sure of.", 2, 4),
+            Step("Sketch the marked part on paper, with one example of what goes in and what comes out.", 3, 8),
+        ),
+        with_ideas=True,
+    ),
+    ProjectStage(
+        "make the first version",
+        "Make the smallest version of your plan that works, with {subject}.",
+        45,
+        (
+            Step("Begin with the part you are least sure of. Make it work for one example.", 4),
+            Step("Add the next part only when the last one works. Try each as soon as it is there.", 4, 3),
+            Step("When stuck for five minutes, go back to the explanation and the examples of this lesson.", 2, 8),
+            Step("Let it run or read it through from start to end. Write down what is still missing.", 2, 12),
+        ),
+    ),
+    ProjectStage(
+        "test and improve it",
+        "Find out where your version fails, and mend it.",
+        30,
+        (
+            Step("Try the smallest case, the largest you can think of, and one that makes no sense.", 3),
+            Step("For each failure write down the cause before you change anything. Then mend one at a time.", 4, 3),
+            Step("Find the part that is hardest to read, and make it simpler without changing what it does.", 3, 8),
+        ),
+    ),
+    ProjectStage(
+        "explain it",
+        "Explain what you made to somebody who knows less about {subject}.",
+        25,
+        (
+            Step("Write down what it does, in three sentences without technical terms.", 2),
+            Step("Go through it aloud, part by part: what it does, and why it is there.", 4, 3),
+            Step("Name one choice that you would make differently now, and what it would cost.", 2, 6),
+            Step("Write three questions that a reader could ask, and answer them.", 3, 10),
         ),
     ),
 )

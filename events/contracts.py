@@ -13,6 +13,14 @@ from events.identity import ID_PATTERN
 from events.quantities import MAX_TIME_SPENT_SECONDS, PPM
 
 LearnerId = Annotated[str, Field(pattern=ID_PATTERN, description="Who learns; also the key in the log.")]
+ConceptId = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*$",
+        max_length=120,
+        description="A concept of a pack of teaching material, such as `python/for-loops`.",
+    ),
+]
 LessonId = Annotated[str, Field(pattern=ID_PATTERN, description="The lesson; need not be one of ours.")]
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 PartsPerMillion = Annotated[int, Field(ge=0, le=PPM)]
@@ -55,7 +63,20 @@ class LessonElement(BaseModel):
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,39}$", description="What the step is for, e.g. `practice`.")]
     title: Text
     minutes: Annotated[int, Field(ge=1, le=240)]
-    content: Annotated[str, Field(min_length=1, max_length=50_000)]
+    content: Annotated[str, Field(min_length=1, max_length=50_000, description="Markdown.")]
+    concept: Annotated[ConceptId | None, Field(description="What it is about, where that is one concept.")] = None
+    why: Annotated[str | None, Field(max_length=500, description="Why it is in this lesson, for this learner.")] = None
+
+
+class StandingUsed(StrEnum):
+    """What a lesson was fitted to."""
+
+    KNOWN = "known"
+    """What the learner had done before."""
+    NEW = "new"
+    """Nothing: the learner was not known."""
+    UNAVAILABLE = "unavailable"
+    """Nothing: what the learner had done before could not be had in time."""
 
 
 class LessonRequested(EventData):
@@ -72,6 +93,25 @@ class LessonRequested(EventData):
     objectives: Annotated[tuple[Text, ...], Field(strict=False, max_length=20)]
     elements: Annotated[tuple[LessonElement, ...], Field(strict=False, min_length=1, max_length=200)]
     composer: Annotated[str, Field(min_length=1, max_length=100, description="What composed it, with its version.")]
+    concepts: Annotated[
+        tuple[ConceptId, ...],
+        Field(
+            strict=False, max_length=12, description="What it teaches; scores of the lesson count for each of these."
+        ),
+    ] = ()
+    packs: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=100)], ...],
+        Field(strict=False, max_length=20, description="The teaching material it is made of, with versions."),
+    ] = ()
+    standing: Annotated[StandingUsed, Field(strict=False, description="What it was fitted to.")] = StandingUsed.NEW
+    suggestions: Annotated[
+        tuple[Text, ...],
+        Field(
+            strict=False,
+            max_length=10,
+            description="Topics of the teaching material that are near to a topic it lacks.",
+        ),
+    ] = ()
 
 
 class ProgressUpdated(EventData):
@@ -89,4 +129,24 @@ class ProgressUpdated(EventData):
     ] = ()
 
 
-CONTRACTS: tuple[type[EventData], ...] = (LessonRequested, ProgressUpdated)
+class AuthoredPart(BaseModel):
+    """The prose of one step, as a model wrote it for the learner."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    element: Annotated[int, Field(ge=0, lt=200, description="Which of the lesson's elements, from 0.")]
+    content: Annotated[str, Field(min_length=1, max_length=50_000, description="Markdown, in place of the element's.")]
+
+
+class LessonAuthored(EventData):
+    """A language model wrote parts of a lesson anew for its learner; what it wrote is part of the fact."""
+
+    NAME: ClassVar[str] = "LessonAuthored"
+    VERSION: ClassVar[int] = 1
+
+    lesson_id: LessonId
+    author: Annotated[str, Field(min_length=1, max_length=100, description="The component, and the model if known.")]
+    parts: Annotated[tuple[AuthoredPart, ...], Field(strict=False, min_length=1, max_length=200)]
+
+
+CONTRACTS: tuple[type[EventData], ...] = (LessonRequested, ProgressUpdated, LessonAuthored)

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from learnflow import contracts, generations_commands, log_commands, parked_commands
+from curriculum.errors import PackFaults
+from learnflow import contracts, generations_commands, log_commands, packs_command, parked_commands
 from learnflow.demo import demo
 from learnflow.importing.command import import_history
 from learnflow.lag_command import lag
@@ -30,6 +31,7 @@ main.add_typer(contracts.commands, name="contracts")
 main.add_typer(log_commands.commands, name="log")
 main.add_typer(generations_commands.commands, name="generations")
 main.add_typer(parked_commands.commands, name="parked")
+main.add_typer(packs_command.commands, name="packs")
 main.command("replay")(replay_command)
 main.command("verify")(verify)
 main.command("lag")(lag)
@@ -66,7 +68,7 @@ def up(
     configure_logging(settings)
     try:
         serve(list(Service), settings, lambda url: _welcome(url, settings))
-    except (CannotListen, SidecarError) as error:
+    except (CannotListen, SidecarError, PackFaults) as error:
         fail(str(error))
 
 

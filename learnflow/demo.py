@@ -33,7 +33,7 @@ from learnflow.terminal import errors, fail, output
 from query_api.answers import LearnerStatus, PlatformStatus
 
 SAMPLE: Final = Path(__file__).parents[1] / "samples" / "oulad-aaa-sample.csv"
-TOPIC: Final = "How to write an essay"
+TOPIC: Final = "Python decorators"
 CONCURRENCY: Final = 32
 PATIENCE_SECONDS: Final = 30.0
 WAIT_SECONDS: Final = 30
@@ -166,7 +166,10 @@ async def _ask_for_lesson(client: httpx2.AsyncClient, learner: str) -> tuple[Les
     answer = await client.post("generate-lesson", json=wish.model_dump(mode="json"))
     if answer.status_code != HTTPStatus.ACCEPTED:
         raise DemoFailure(f"POST /generate-lesson was answered {answer.status_code}: {answer.text}")
-    return LessonAccepted.model_validate_json(answer.content).lesson, answer.headers["Consistency-Token"]
+    lesson = LessonAccepted.model_validate_json(answer.content).lesson
+    if lesson is None:
+        raise DemoFailure("POST /generate-lesson was answered without a lesson")
+    return lesson, answer.headers["Consistency-Token"]
 
 
 async def _wait_until_folded(client: httpx2.AsyncClient, tokens: Mapping[str, Iterable[str]]) -> None:

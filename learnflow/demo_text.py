@@ -33,9 +33,9 @@ def introduction(planned: Plan, *, learners: int, url: str) -> RenderableType:
 
 def lesson(asked: Lesson) -> RenderableType:
     """A lesson as POST /generate-lesson answers it."""
-    steps = _table("step", "minutes")
+    steps = _table("step", "minutes", "why")
     for element in asked.elements:
-        steps.add_row(escape(element.title), str(element.minutes))
+        steps.add_row(escape(element.title), str(element.minutes), escape(element.why or ""))
     return Group(
         _title("2. Somebody wants to learn: POST /generate-lesson"),
         f'Learner {escape(asked.learner_id)} asks for "{escape(asked.topic)}". The lesson is in the answer:',
@@ -49,10 +49,7 @@ def learner(status: LearnerStatus, rows: int) -> RenderableType:
     lessons = _table("lesson", "completion", "score", "last activity")
     for one in status.lessons[:LESSONS_SHOWN]:
         lessons.add_row(_name(one), _percent(one.completion), _percent(one.score), f"{one.last_activity_at:%Y-%m-%d}")
-    advice = [
-        Text(f"Next: {one.kind} {one.title or one.lesson_id}. {one.why}")
-        for one in status.recommendations[:ADVICE_SHOWN]
-    ]
+    advice = [Text(f"Next: {one.what}. {one.why}") for one in status.recommendations[:ADVICE_SHOWN]]
     return Group(
         _title(f"3. Where a learner stands: GET /status?learner_id={escape(status.learner_id)}"),
         f"{status.lessons_completed} of {status.lessons_known} lessons completed, average score"

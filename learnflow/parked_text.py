@@ -13,7 +13,7 @@ from events.times import EPOCH
 from projector.parked.dropping import Dropped
 from projector.parked.outcomes import Outcome, Retried
 from projector.parked.values import ParkedValue
-from read_models.documents import DecisionDocument
+from read_models.control import DecisionDocument
 
 _UNITS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 _HEX_COLUMNS: Final = 16

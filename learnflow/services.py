@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.metadata import version
 from typing import Final
@@ -10,15 +10,21 @@ from typing import Final
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 
-from command_api.lessons import lesson_router
+from command_api.lessons import LessonMaking, lesson_router
 from command_api.progress import progress_router
 from command_api.publisher import Publisher, PublisherLimits
+from command_api.standings import InvokedStandings
+from curriculum.material import Curriculum
+from learnflow.agents import ServiceAgents
 from learnflow.health import Check, health_router
 from learnflow.metrics import metrics_endpoint
+from learnflow.packs import installed
 from learnflow.projecting import Projection
+from learnflow.recorded_lessons import ProjectedLessons
 from learnflow.settings import Settings
 from learnflow.sidecar import Sidecar
 from projector.engine import Engine
+from query_api.advice import advice_router
 from query_api.lessons import lessons_router
 from query_api.projections import Projections
 from query_api.status import status_router
@@ -49,6 +55,8 @@ def build(services: Collection[Service], sidecar: Sidecar, settings: Settings) -
     projection = Projection(engine, sidecar)
     publisher = Publisher(sidecar.appender, _limits(settings))
     projections = Projections(sidecar.state_reader)
+    curriculum = installed(settings.packs)
+    agents = _agents(services, sidecar, settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -57,6 +65,7 @@ def build(services: Collection[Service], sidecar: Sidecar, settings: Settings) -
                 await stack.enter_async_context(projection.running())
             await publisher.start()
             stack.push_async_callback(publisher.stop)
+            await stack.enter_async_context(agents.running())
             yield
 
     app = FastAPI(
@@ -72,11 +81,13 @@ def build(services: Collection[Service], sidecar: Sidecar, settings: Settings) -
     problems.install(app)
     app.add_middleware(HeadAsGet)
     if Service.COURSE_AGENT in services:
-        app.include_router(lesson_router(publisher))
+        app.include_router(lesson_router(publisher, _making(sidecar, projections, curriculum, agents, settings)))
         app.include_router(lessons_router(projections))
     if Service.USER_PROGRESS in services:
         app.include_router(progress_router(publisher))
-        app.include_router(status_router(projections, _today))
+        app.include_router(status_router(projections, _now, curriculum))
+        app.include_router(advice_router(projections, _now, curriculum, agents.adviser))
+    app.router.routes.extend(agents.routes)
     if Service.PROJECTOR in services:
         app.router.routes.extend(sidecar.subscription_routes)
         app.add_api_route(
@@ -85,7 +96,30 @@ def build(services: Collection[Service], sidecar: Sidecar, settings: Settings) -
     app.include_router(health_router(_checks(services, sidecar, projection)))
     app.add_api_route("/", _to_description, include_in_schema=False)
     description.install(app)
+    for service in ordered:
+        sidecar.serve(service.value, app)
     return app
+
+
+def _agents(services: Collection[Service], sidecar: Sidecar, settings: Settings) -> ServiceAgents:
+    return ServiceAgents(
+        course_agent=Service.COURSE_AGENT in services,
+        progress_agent=Service.USER_PROGRESS in services,
+        sidecar=sidecar,
+        timeout_seconds=settings.conversation_seconds,
+    )
+
+
+def _making(
+    sidecar: Sidecar, projections: Projections, curriculum: Curriculum, agents: ServiceAgents, settings: Settings
+) -> LessonMaking:
+    return LessonMaking(
+        curriculum=curriculum,
+        standings=InvokedStandings(sidecar.invoker, settings.standing_seconds),
+        recorded=ProjectedLessons(projections),
+        offer=agents.offer,
+        repeat_seconds=settings.repeat_seconds,
+    )
 
 
 def _limits(settings: Settings) -> PublisherLimits:
@@ -101,8 +135,8 @@ async def _to_description() -> RedirectResponse:
     return RedirectResponse("/docs")
 
 
-def _today() -> date:
-    return datetime.now(UTC).date()
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _checks(services: Collection[Service], sidecar: Sidecar, projection: Projection) -> dict[str, Check]:

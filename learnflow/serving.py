@@ -12,6 +12,7 @@ from typing import Final
 import uvicorn
 from typing_extensions import override
 
+from curriculum.errors import PackFaults
 from learnflow.services import Service, build
 from learnflow.settings import Settings, SidecarKind
 from learnflow.sidecar import open_sidecar
@@ -46,6 +47,7 @@ def serve(services: Collection[Service], settings: Settings, on_ready: Callable[
     Raises:
         CannotListen: the address is not to be had; nothing was opened.
         SidecarError: the data folder can't be used.
+        PackFaults: teaching material can't be used; the message names every fault.
     """
     # SQLite's threads give up the interpreter at every step and wait this long to get it back from a busy event loop.
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
@@ -68,7 +70,7 @@ def main(services: Collection[Service]) -> None:
         services = {*services, Service.PROJECTOR}
     try:
         serve(services, settings, lambda url: print(f"{', '.join(services)} on {url}", flush=True))  # noqa: T201
-    except (CannotListen, SidecarError) as error:
+    except (CannotListen, SidecarError, PackFaults) as error:
         sys.exit(f"learnflow: {error}")
 
 

@@ -34,6 +34,11 @@ class Settings(BaseSettings):
             daprd's --max-body-size.
         kafka_brokers: with Dapr, where the projector checks the log and heals holes.
         kafka_secret: the secret with further properties of librdkafka, such as credentials; empty for none.
+        packs: folders with packs of teaching material besides our own, separated as `PATH` is.
+        standing_seconds: how long a POST /generate-lesson waits to learn how its learner stands.
+        repeat_seconds: how long one with an `Idempotency-Key` waits for the lesson that was recorded under it.
+        conversation: with Dapr, the component that agents talk to a language model through; empty for none.
+        conversation_seconds: how long the model has for an answer.
         log_level: of the program's own log, on stderr.
     """
 
@@ -52,6 +57,11 @@ class Settings(BaseSettings):
     message_bytes: Annotated[int, Field(ge=1024**2, le=1024**3)] = 4 * 1024**2
     kafka_brokers: Annotated[str, Field(min_length=1)] = "127.0.0.1:9092"
     kafka_secret: str = ""
+    packs: str = ""
+    standing_seconds: Annotated[float, Field(gt=0, le=30)] = 1.0
+    repeat_seconds: Annotated[float, Field(gt=0, le=30)] = 2.0
+    conversation: str = ""
+    conversation_seconds: Annotated[float, Field(gt=0, le=300)] = 30.0
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
 
 

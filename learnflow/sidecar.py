@@ -9,10 +9,13 @@ from typing import Final
 from starlette.routing import BaseRoute
 
 from learnflow.settings import AppSettings, DaprSettings, Settings, SidecarKind
+from sidecar.agents import Agents
 from sidecar.append import EventAppender
+from sidecar.conversation import Conversation
 from sidecar.dapr import DaprConfig, DaprSidecar
 from sidecar.delivery import Delivery
 from sidecar.embedded import EmbeddedSidecar, EmbeddedTool
+from sidecar.embedded.invocation import AsgiApp
 from sidecar.invocation import ServiceInvoker
 from sidecar.kafka.config import KafkaConfig
 from sidecar.kafka.log_reader import KafkaLogReader
@@ -45,6 +48,9 @@ class Sidecar:
     Attributes:
         subscription_routes: what an app must serve to have the log delivered.
         checks: what else a service needs of it, by name; each says what is amiss, `None` for nothing.
+        agents: hosts agents and asks them; `None` where the sidecar knows of none.
+        conversation: with a language model; `None` where none is configured.
+        serve: makes an app known under the name of its service, where the sidecar does not know it by itself.
     """
 
     appender: EventAppender
@@ -56,6 +62,9 @@ class Sidecar:
     invoker: ServiceInvoker
     subscription_routes: Sequence[BaseRoute] = ()
     checks: Mapping[str, Callable[[], Awaitable[str | None]]] = field(default_factory=dict)
+    agents: Agents | None = None
+    conversation: Conversation | None = None
+    serve: Callable[[str, AsgiApp], None] = lambda _, __: None
 
 
 def open_sidecar(settings: Settings) -> AbstractAsyncContextManager[Sidecar]:
@@ -111,9 +120,13 @@ async def _open_embedded_tool(settings: Settings) -> AsyncIterator[ToolPorts]:
 @asynccontextmanager
 async def open_dapr(settings: Settings) -> AsyncIterator[Sidecar]:
     """Open the Dapr adapter, and close it again. It waits for nothing: a sidecar that is away shows in the calls."""
+    from sidecar.dapr.actors import DaprActors  # noqa: PLC0415 - half a second that commands for operators do without
+
     if not AppSettings().api_token:
         logger.warning("APP_API_TOKEN is not set: whoever reaches this app's port can act as its sidecar")
-    dapr = DaprSidecar(dapr_config(settings, DaprSettings(), AppSettings()))
+    config = dapr_config(settings, DaprSettings(), AppSettings())
+    dapr = DaprSidecar(config)
+    agents = DaprActors(config)
     log_reader = _kafka_log(settings, dapr)
     try:
         yield Sidecar(
@@ -126,9 +139,12 @@ async def open_dapr(settings: Settings) -> AsyncIterator[Sidecar]:
             invoker=dapr.invoker,
             subscription_routes=dapr.delivery.routes,
             checks={"sidecar": dapr.trouble},
+            agents=agents,
+            conversation=dapr.conversation(settings.conversation) if settings.conversation else None,
         )
     finally:
         await log_reader.close()
+        await agents.close()
         await dapr.close()
 
 
@@ -174,4 +190,5 @@ def ports_of(embedded: EmbeddedSidecar) -> Sidecar:
         state_writer=embedded.state,
         secrets=embedded.secrets,
         invoker=embedded.invoker,
+        serve=embedded.invoker.register,
     )

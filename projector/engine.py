@@ -20,7 +20,8 @@ from projector.targets import Serving, Target
 from projector.troubles import in_words, is_expected
 from read_models import codec, keys
 from read_models.codec import UnreadableDocument
-from read_models.documents import ControlDocument, PartitionDocument
+from read_models.control import ControlDocument
+from read_models.documents import PartitionDocument
 from sidecar.delivery import Verdict
 from sidecar.errors import MessageTooLarge, SidecarError
 from sidecar.log_reader import LogReader

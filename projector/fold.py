@@ -5,8 +5,10 @@ import hashlib
 from collections.abc import Iterable
 from typing import Final
 
-from events.contracts import LessonRequested
+from events.contracts import LessonAuthored, LessonRequested
+from events.envelope import RecordedEvent
 from projector import learner_fold
+from projector.concept_fold import add_figures
 from projector.errors import AccountsBroken, FoldFault
 from projector.items import Happened, Item, Refused
 from projector.workspace import UnknownKey, Workspace
@@ -14,6 +16,7 @@ from read_models import keys
 from read_models.codec import UnreadableDocument
 from read_models.documents import (
     CATALOGUE_PAGE,
+    AuthoredDocument,
     CatalogueEntry,
     CataloguePage,
     ElementDocument,
@@ -26,7 +29,7 @@ from read_models.documents import (
 )
 from read_models.seals import seal
 
-FOLD_VERSION: Final = "1"
+FOLD_VERSION: Final = "2"
 """Names what the folds make of the log: another version, another generation."""
 PARKED_INLINE_BYTES: Final = 1024 * 1024
 """A larger value is not kept a second time; its parked document tells where in the log it is."""
@@ -111,13 +114,17 @@ def _apply(workspace: Workspace, generation: int, accounts: PartitionDocument, i
     position = Position(record.offset, record.appended_at_ms)
     asked = event.data if isinstance(event.data, LessonRequested) else None
     summary = None if asked is None else _summary(asked, event.time_us, accounts, position)
-    delta = learner_fold.apply(workspace, generation, event, summary, accounts.partition, position)
-    if delta is None:
+    effect = learner_fold.apply(workspace, generation, event, summary, accounts.partition, position)
+    if effect is None:
         accounts.duplicate += 1
         return
     accounts.applied += 1
-    accounts.last_activity_us = max(accounts.last_activity_us, event.time_us)
-    accounts.totals.add(delta)
+    if learner_fold.is_activity(event):
+        accounts.last_activity_us = max(accounts.last_activity_us, event.time_us)
+    accounts.totals.add(effect.totals)
+    add_figures(accounts.concepts, effect.concepts)
+    if isinstance(event.data, LessonAuthored):
+        _file_authored(workspace, generation, event, event.data)
     if asked is not None and summary is not None:
         _file_lesson(workspace, generation, asked, event.time_us)
         _list_lesson(workspace, generation, accounts, CatalogueEntry(asked.lesson_id, asked.learner_id, summary))
@@ -145,11 +152,33 @@ def _file_lesson(workspace: Workspace, generation: int, data: LessonRequested, t
         level=data.level.value,
         duration_minutes=data.duration_minutes,
         objectives=list(data.objectives),
-        elements=[ElementDocument(one.kind, one.title, one.minutes, one.content) for one in data.elements],
+        elements=[
+            ElementDocument(one.kind, one.title, one.minutes, one.content, one.concept, one.why)
+            for one in data.elements
+        ],
         composer=data.composer,
         requested_at_us=time_us,
+        concepts=list(data.concepts),
+        packs=list(data.packs),
+        standing=data.standing.value,
+        suggestions=list(data.suggestions),
     )
     workspace.put(keys.lesson(generation, data.lesson_id), lesson)
+
+
+def _file_authored(workspace: Workspace, generation: int, event: RecordedEvent, data: LessonAuthored) -> None:
+    """Keep what was written last, whether the lesson is known or not: no order of the two is assumed."""
+    key = keys.authored(generation, data.lesson_id, data.learner_id)
+    parts = {str(part.element): part.content for part in data.parts}
+    written = AuthoredDocument(event.time_us, event.event_id, data.author, parts)
+    before = workspace.find(key, AuthoredDocument)
+    if before is None or _rank(before) < _rank(written):
+        workspace.put(key, written)
+
+
+def _rank(written: AuthoredDocument) -> tuple[int, str, str, list[tuple[str, str]]]:
+    # All of it takes part: two sources may use one id at one time.
+    return (written.time_us, written.event_id, written.author, sorted(written.parts.items()))
 
 
 def _list_lesson(workspace: Workspace, generation: int, accounts: PartitionDocument, entry: CatalogueEntry) -> None:

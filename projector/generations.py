@@ -14,7 +14,8 @@ from projector.errors import (
 )
 from projector.fold import FOLD_VERSION
 from read_models import codec, keys
-from read_models.documents import ControlDocument, LogIdentityDocument, PartitionDocument
+from read_models.control import ControlDocument, LogIdentityDocument
+from read_models.documents import PartitionDocument
 from read_models.seals import seal
 from sidecar.errors import StateConflict
 from sidecar.log_reader import LogReader

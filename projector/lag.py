@@ -12,7 +12,8 @@ from projector.lag_judging import DocumentsSaid, LogSaid, Look
 from projector.troubles import in_words
 from read_models import codec, keys
 from read_models.codec import UnreadableDocument
-from read_models.documents import ControlDocument, PartitionDocument
+from read_models.control import ControlDocument
+from read_models.documents import PartitionDocument
 from read_models.seals import seal
 from sidecar.errors import SidecarError, SidecarUnavailable
 from sidecar.log_reader import LogReader

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from read_models.documents import ControlDocument, LogIdentityDocument, PartitionDocument
+from read_models.control import ControlDocument, LogIdentityDocument
+from read_models.documents import PartitionDocument
 from sidecar.records import LogIdentity, PartitionBounds
 
 PATIENCE_SECONDS: Final = 10.0

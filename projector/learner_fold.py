@@ -5,19 +5,22 @@ sets keep the extremes of values that only move one way. So batches, redeliverie
 partitions change nothing of a learner in the end.
 """
 
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
 from typing import Final
 
-from events.contracts import LessonRequested, ProgressUpdated
+from events.contracts import LessonAuthored, LessonRequested, ProgressUpdated
 from events.envelope import RecordedEvent
 from events.quantities import PPM
 from events.times import EPOCH
+from projector.concept_fold import add_pace, difference, figures_of, observe, pace_of, reveal
 from projector.learner_growth import count_once, lesson_entry, show_lesson
 from projector.workspace import Workspace
 from read_models import keys
 from read_models.documents import (
     ACHIEVEMENTS_KEPT,
+    ConceptFigures,
     DayActivity,
     LearnerDocument,
     LessonEntry,
@@ -30,6 +33,19 @@ from read_models.documents import (
 _DAY_US: Final = 24 * 60 * 60 * 1_000_000
 
 
+@dataclass(slots=True)
+class Effect:
+    """What an event changed of its learner.
+
+    Attributes:
+        totals: by how much each figure changed.
+        concepts: by how much the figures of concepts changed; only of those that did.
+    """
+
+    totals: Totals
+    concepts: list[tuple[str, ConceptFigures]] = field(default_factory=list)
+
+
 def apply(
     workspace: Workspace,
     generation: int,
@@ -37,7 +53,7 @@ def apply(
     at: LessonSummary | None,
     partition: int,
     position: Position,
-) -> Totals | None:
+) -> Effect | None:
     """Fold an event into its learner's documents.
 
     Args:
@@ -49,11 +65,12 @@ def apply(
         position: where in that partition.
 
     Returns:
-        By how much each of the learner's figures changed; `None` if the event had been counted before.
+        What it changed; `None` if the event had been counted before.
     """
     key = keys.learner(generation, event.data.learner_id)
     head = workspace.find(key, LearnerDocument)
     delta = Totals(events=1)
+    effect = Effect(delta)
     if head is None:
         head = LearnerDocument(event.data.learner_id)
         workspace.put(key, head)
@@ -61,17 +78,23 @@ def apply(
     if not count_once(workspace, generation, head, event.fingerprint):
         return None
     workspace.touch(key)
-    _fold_entry(workspace, generation, head, event, at, delta)
+    _fold_entry(workspace, generation, head, event, at, effect)
     if isinstance(event.data, ProgressUpdated) and event.data.achievements:
         delta.achievements = _fold_achievements(head, event.data.achievements, event.time_us)
-    _fold_day(head, event.time_us, delta.time_spent_ms)
-    head.last_activity_us = max(head.last_activity_us, event.time_us)
+    if is_activity(event):
+        _fold_day(head, event.time_us, delta.time_spent_ms)
+        head.last_activity_us = max(head.last_activity_us, event.time_us)
     place = str(partition)
     seen = head.as_of.get(place)
     if seen is None or seen.offset < position.offset:
         head.as_of[place] = position
     head.totals.add(delta)
-    return delta
+    return effect
+
+
+def is_activity(event: RecordedEvent) -> bool:
+    """Whether it is the learner who did something."""
+    return not isinstance(event.data, LessonAuthored)
 
 
 def _fold_entry(
@@ -80,19 +103,27 @@ def _fold_entry(
     head: LearnerDocument,
     event: RecordedEvent,
     at: LessonSummary | None,
-    delta: Totals,
+    effect: Effect,
 ) -> None:
-    data = event.data
+    data, delta = event.data, effect.totals
     if not isinstance(data, ProgressUpdated | LessonRequested):
         return
     entry, is_new = lesson_entry(workspace, generation, head, data.lesson_id)
     delta.lessons_known = int(is_new)
     entry.last_activity_us = max(entry.last_activity_us, event.time_us)
+    pace = pace_of(entry)
+    figures = figures_of(entry) if entry.concepts else ConceptFigures()
     if isinstance(data, ProgressUpdated):
         _fold_progress(entry, event, data, delta)
+        observe(head, entry, event, data)
     elif entry.summary is None:
         entry.summary = at
         delta.lessons_requested = 1
+        reveal(head, entry, data.concepts)
+    if entry.summary is not None:
+        add_pace(delta, pace_of(entry), pace)
+    if entry.concepts and (after := figures_of(entry)) != figures:
+        effect.concepts = [(concept, difference(after, figures)) for concept in entry.concepts]
     show_lesson(workspace, generation, head, data.lesson_id, entry)
 
 

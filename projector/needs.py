@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from events.contracts import LessonRequested
+from events.contracts import LessonAuthored, LessonRequested
 from projector import learner_growth
 from projector.items import Happened, Item, Refused
 from projector.workspace import Workspace
@@ -17,6 +17,8 @@ def named_keys(generation: int, item: Item) -> Iterable[str]:
             yield keys.learner(generation, event.data.learner_id)
             if isinstance(event.data, LessonRequested):
                 yield keys.lesson(generation, event.data.lesson_id)
+            elif isinstance(event.data, LessonAuthored):
+                yield keys.authored(generation, event.data.lesson_id, event.data.learner_id)
         case Refused(rejection=rejection) if rejection.fingerprint is not None:
             yield keys.parked_event(generation, rejection.fingerprint)
         case _:

@@ -16,7 +16,8 @@ from projector.verification.accounts import readable_accounts
 from projector.verification.enumeration import BATCH, Counts, Progress, names_in_log
 from projector.verification.names import DocumentName, Kind, Roll, catalogue_name, key_of, parked_name
 from read_models import codec, keys
-from read_models.documents import CATALOGUE_PAGE, ControlDocument, PruneDocument
+from read_models.control import ControlDocument, PruneDocument
+from read_models.documents import CATALOGUE_PAGE
 from sidecar.errors import MessageTooLarge, StateConflict
 from sidecar.log_reader import LogReader
 from sidecar.records import Delete, Put, StoredDocument

@@ -16,7 +16,8 @@ from projector.pieces import PieceLimits
 from projector.targets import Target
 from projector.workspace import Workspace
 from read_models import keys
-from read_models.documents import ControlDocument, PartitionDocument
+from read_models.control import ControlDocument
+from read_models.documents import PartitionDocument
 from sidecar.errors import MessageTooLarge, StateConflict
 from sidecar.log_reader import LogReader
 from sidecar.records import LogRecord

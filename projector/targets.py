@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from projector.errors import OnHold, RunReplaced
-from read_models.documents import ControlDocument
+from read_models.control import ControlDocument
 
 HOLD_SECONDS: Final = 2.0
 """How long an engine lets a switch go first when `control` asks for it; whoever asked may have died since."""

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from curriculum.standing import Grasp
 from events.times import EPOCH
 from web import examples
 
@@ -58,7 +59,12 @@ class Element(BaseModel):
     kind: str
     title: str
     minutes: int
-    content: str
+    content: Annotated[str, Field(description="Markdown.")]
+    concept: Annotated[str | None, Field(description="What it is about, where that is one concept.")] = None
+    why: Annotated[str | None, Field(description="Why it is in this lesson, for this learner.")] = None
+    author: Annotated[
+        str | None, Field(description="The model that wrote `content` anew; `null` where it is as composed.")
+    ] = None
 
 
 class LessonInFull(LessonListed):
@@ -69,6 +75,13 @@ class LessonInFull(LessonListed):
     objectives: list[str]
     elements: list[Element]
     composer: Annotated[str, Field(description="What composed it, with its version.")]
+    concepts: Annotated[list[str], Field(description="What it teaches; scores of the lesson count for each of these.")]
+    packs: Annotated[list[str], Field(description="The teaching material it is made of, with versions.")]
+    standing: Annotated[
+        str,
+        Field(description="What it was fitted to: `known` (what the learner had done), `new`, or `unavailable`."),
+    ]
+    suggestions: Annotated[list[str], Field(description="Titles in the teaching material that are near to the topic.")]
     progress: Annotated[LessonProgress | None, Field(description="`null` before the first report.")]
     as_of: AsOf
 
@@ -99,11 +112,57 @@ class NextLesson(BaseModel):
 class Recommendation(BaseModel):
     """What to do next, and why."""
 
-    kind: Literal["continue", "review", "start", "advance"]
-    lesson_id: Annotated[str, Field(description="The lesson that it is about.")]
+    kind: Literal["continue", "refresh", "strengthen", "review", "start", "learn", "advance"]
+    what: Annotated[str, Field(description="In a few words.")]
+    why: Annotated[str, Field(description="In a sentence.")]
+    lesson_id: Annotated[str | None, Field(description="The lesson that it is about, if it is about one.")] = None
+    title: Annotated[str | None, Field(description="Of that lesson, or of the concept.")] = None
+    concept: Annotated[str | None, Field(description="The concept that it is about, if it is about one.")] = None
+    request: Annotated[NextLesson, Field(description="Ready for POST /generate-lesson.")]
+
+
+class ConceptMastery(BaseModel):
+    """How well a learner has a concept today."""
+
+    concept: str
+    title: Annotated[str | None, Field(description="`null` where no installed pack has the concept.")]
+    mastery: Annotated[float, Field(description="The probability, 0 to 1, that the learner can do it today.")]
+    grasp: Annotated[Grasp, Field(description="The same in a word.")]
+    fading: Annotated[bool, Field(description="It was held well, and much of that is forgotten.")]
+    last_score: Annotated[float | None, Field(description="Of the last lesson on it that had one.")]
+    last_seen_at: Annotated[datetime, Field(description="When it was last worked on.")]
+    observations: Annotated[int, Field(description="How many results this follows from; 8 at most are kept.")]
+
+
+class Pace(BaseModel):
+    """How long a learner takes, over completed lessons with time reported."""
+
+    lessons: int
+    minutes_taken: float
+    minutes_planned: int
+    ratio: Annotated[float, Field(description="Minutes taken for each minute planned.")]
+
+
+class LearnerMastery(BaseModel):
+    """What a learner knows, and how fast they learn: what a lesson is fitted to."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.LEARNER_MASTERY]})
+
+    learner_id: str
+    mastery: list[ConceptMastery]
+    pace: Pace | None
+    as_of: AsOf
+
+
+class StuckConcept(BaseModel):
+    """A concept that many find hard."""
+
+    concept: str
     title: str | None
-    why: str
-    request: Annotated[NextLesson | None, Field(description="With `advance`: ready for POST /generate-lesson.")] = None
+    lessons: Annotated[int, Field(description="Asked for, that teach it.")]
+    scored: Annotated[int, Field(description="Of these, with a score.")]
+    average_score: Annotated[float, Field(description="Mean of the scores that occurred last, one a lesson.")]
+    weak_share: Annotated[float, Field(description="Share of the scored lessons whose last score is below 0.6.")]
 
 
 class Figures(BaseModel):
@@ -132,6 +191,9 @@ class LearnerStatus(Figures):
     streak_days: Annotated[int, Field(description="Days in a row (UTC) with activity, up to today or yesterday.")]
     longest_streak_days: int
     lessons: Annotated[list[LessonStatus], Field(description="Active last, first; 100 at most.")]
+    mastery: Annotated[list[ConceptMastery], Field(description="By concept, in the order in which they are taught.")]
+    fading: Annotated[list[str], Field(description="Concepts that are being forgotten, the most urgent first.")]
+    pace: Annotated[Pace | None, Field(description="`null` before a lesson was completed with time reported.")]
     recommendations: list[Recommendation]
     as_of: AsOf
 
@@ -143,6 +205,8 @@ class PlatformStatus(Figures):
 
     learners: int
     achievements_awarded: int
+    pace: Annotated[Pace | None, Field(description="Of all learners together.")]
+    stuck: Annotated[list[StuckConcept], Field(description="Where learners get stuck, the hardest first; ten at most.")]
     as_of: AsOf
 
 

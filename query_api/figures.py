@@ -1,32 +1,57 @@
 """From documents to figures. Pure; every figure is defined in `docs/figures.md`."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
+from curriculum.material import Curriculum
 from events.quantities import PPM, from_ppm, to_seconds
-from query_api.answers import AsOf, LearnerStatus, LessonProgress, LessonStatus, PlatformStatus, moment_ms, moment_us
+from query_api.answers import (
+    AsOf,
+    LearnerMastery,
+    LearnerStatus,
+    LessonProgress,
+    LessonStatus,
+    PlatformStatus,
+    moment_ms,
+    moment_us,
+)
+from query_api.knowing import concept_masteries, fading_first, pace_of, stuck_concepts
 from query_api.recommendations import recommend
 from read_models.documents import LearnerDocument, LessonEntry, PartitionDocument, Position, Totals
 
 
-def learner_status(document: LearnerDocument, today: date) -> LearnerStatus:
-    """A learner's status as seen on a day (UTC)."""
+def learner_status(document: LearnerDocument, now: datetime, curriculum: Curriculum) -> LearnerStatus:
+    """A learner's status as seen at a moment, with what a curriculum has to say about the concepts in it."""
     days = {date.fromisoformat(day) for day in document.days}
     by_activity = sorted(document.lessons.items(), key=lambda item: (item[1].last_activity_us, item[0]), reverse=True)
+    masteries = concept_masteries(document, now, curriculum)
     return LearnerStatus(
         **_figures(document.totals, document.last_activity_us),
         learner_id=document.learner_id,
         achievements=sorted(document.achievements, key=lambda name: (document.achievements[name], name)),
-        streak_days=current_streak(days, today),
+        streak_days=current_streak(days, now.astimezone(UTC).date()),
         longest_streak_days=longest_streak(days),
         lessons=[_lesson_status(lesson_id, entry) for lesson_id, entry in by_activity],
-        recommendations=recommend(document.learner_id, by_activity),
+        mastery=masteries,
+        fading=[one.concept for one in fading_first(masteries)],
+        pace=pace_of(document.totals),
+        recommendations=recommend(document.learner_id, by_activity, masteries, curriculum),
         as_of=as_of(document.as_of),
     )
 
 
-def platform_status(partitions: Iterable[PartitionDocument]) -> PlatformStatus:
+def learner_mastery(document: LearnerDocument, now: datetime, curriculum: Curriculum) -> LearnerMastery:
+    """What a learner knows at a moment, and how fast they learn."""
+    return LearnerMastery(
+        learner_id=document.learner_id,
+        mastery=concept_masteries(document, now, curriculum),
+        pace=pace_of(document.totals),
+        as_of=as_of(document.as_of),
+    )
+
+
+def platform_status(partitions: Iterable[PartitionDocument], curriculum: Curriculum) -> PlatformStatus:
     """The status of all partitions together."""
     documents = list(partitions)
     totals = Totals()
@@ -36,6 +61,8 @@ def platform_status(partitions: Iterable[PartitionDocument]) -> PlatformStatus:
         **_figures(totals, max((document.last_activity_us for document in documents), default=0)),
         learners=totals.learners,
         achievements_awarded=totals.achievements,
+        pace=pace_of(totals),
+        stuck=stuck_concepts(documents, curriculum),
         as_of=platform_as_of(documents),
     )
 
@@ -108,7 +135,7 @@ def _figures(totals: Totals, last_activity_us: int) -> dict[str, Any]:
         "average_score": totals.score_sum_ppm / (totals.lessons_scored * PPM) if totals.lessons_scored else None,
         "time_spent_seconds": to_seconds(totals.time_spent_ms),
         "events": totals.events,
-        "last_activity_at": moment_us(last_activity_us) if totals.events else None,
+        "last_activity_at": moment_us(last_activity_us) if totals.lessons_known else None,
     }
 
 

@@ -1,25 +1,27 @@
 """GET /lessons and GET /lessons/{lesson_id}: the query side of the course-agent."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Response
 
 from events.contracts import Level
 from events.identity import ID_PATTERN
-from query_api import listing
+from query_api import listing, rendering
 from query_api.answers import Element, LessonInFull, LessonList, LessonListed, moment_us
 from query_api.consistency import WantedConsistency, with_consistency
 from query_api.figures import as_of, lesson_progress, platform_as_of
 from query_api.listing import LessonFilter, Page
-from query_api.projections import ATTEMPTS, Projections, keeps_changing
+from query_api.projections import ATTEMPTS, Projections, Snapshot, keeps_changing
 from read_models import keys
 from read_models.documents import (
+    AuthoredDocument,
     CatalogueEntry,
     LearnerDocument,
     LessonDocument,
     LessonEntry,
     LessonsDocument,
 )
+from web.negotiation import preferred
 from web.parameters import only
 from web.problems import INTERNAL, INVALID, NOT_READY, STALE_CURSOR, UNKNOWN_LESSON, ProblemError, responses
 
@@ -64,26 +66,62 @@ def lessons_router(projections: Projections) -> APIRouter:
         dependencies=[Depends(only())],
         operation_id="getLesson",
         summary="A lesson in full, with the learner's progress",
-        responses=with_consistency(responses(INVALID, UNKNOWN_LESSON, NOT_READY, INTERNAL)),
+        responses=_in_forms(with_consistency(responses(INVALID, UNKNOWN_LESSON, NOT_READY, INTERNAL))),
+        response_model=LessonInFull,
     )
     async def get_lesson(
         response: Response,
         demand: WantedConsistency,
         lesson_id: Annotated[str, Path(pattern=ID_PATTERN, description="From POST /generate-lesson or a list.")],
-    ) -> LessonInFull:
-        """Show a lesson with all its steps, and how far its learner got."""
+        accept: Annotated[
+            str | None, Header(description="`text/markdown` or `text/html` for a lesson to be read; else JSON.")
+        ] = None,
+    ) -> LessonInFull | Response:
+        """Show a lesson with all its steps, and how far its learner got; to programs, or to be read."""
         headers = await demand.meet(projections, response)
-        for _ in range(ATTEMPTS):
-            snapshot = await projections.read(lambda generation, _: [keys.lesson(generation, lesson_id)])
-            document = snapshot.find(keys.lesson(snapshot.generation, lesson_id), LessonDocument)
-            if document is None:
-                raise ProblemError(UNKNOWN_LESSON, headers=headers)
-            lesson = await _in_full(projections, document, snapshot.generation)
-            if lesson is not None:
-                return lesson
-        raise keeps_changing()
+        lesson = await find_lesson(projections, lesson_id)
+        if lesson is None:
+            raise ProblemError(UNKNOWN_LESSON, headers=headers)
+        form = preferred(accept, rendering.FORMS)
+        response.headers["Vary"] = "Accept"
+        if form == rendering.JSON:
+            return lesson
+        return _to_be_read(lesson, form, dict(response.headers))
 
     return router
+
+
+async def find_lesson(projections: Projections, lesson_id: str) -> LessonInFull | None:
+    """A lesson in full; `None` if there is none of this id.
+
+    Raises:
+        ProblemError: nothing was projected yet, or the active generation keeps changing.
+        SidecarError: the state store does not answer.
+    """
+    for _ in range(ATTEMPTS):
+        snapshot = await projections.read(lambda generation, _: [keys.lesson(generation, lesson_id)])
+        document = snapshot.find(keys.lesson(snapshot.generation, lesson_id), LessonDocument)
+        if document is None:
+            return None
+        lesson = await _in_full(projections, document, snapshot.generation)
+        if lesson is not None:
+            return lesson
+    raise keeps_changing()
+
+
+def _in_forms(described: dict[int | str, dict[str, Any]]) -> dict[int | str, dict[str, Any]]:
+    """Add the further forms of a lesson to the description of a success."""
+    forms = {form: {"schema": {"type": "string"}} for form in rendering.FORMS[1:]}
+    varies = {"Vary": {"description": "The form depends on `Accept`.", "schema": {"type": "string"}}}
+    success = described[200]
+    return described | {200: success | {"content": forms, "headers": success["headers"] | varies}}
+
+
+def _to_be_read(lesson: LessonInFull, form: str, headers: dict[str, str]) -> Response:
+    if form == rendering.MARKDOWN:
+        return Response(rendering.markdown(lesson), media_type=f"{form}; charset=utf-8", headers=headers)
+    headers |= {"Content-Security-Policy": rendering.PAGE_POLICY, "X-Content-Type-Options": "nosniff"}
+    return Response(rendering.page(lesson), media_type=form, headers=headers)
 
 
 async def _list_from_start(projections: Projections, wanted: LessonFilter, limit: int) -> LessonList:
@@ -144,6 +182,7 @@ async def _in_full(projections: Projections, lesson: LessonDocument, generation:
         lambda current, _: (
             keys.learner(current, lesson.learner_id),
             keys.learner_lessons(current, lesson.learner_id, lesson.lesson_id),
+            keys.authored(current, lesson.lesson_id, lesson.learner_id),
         )
     )
     if snapshot.generation != generation:
@@ -164,10 +203,31 @@ async def _in_full(projections: Projections, lesson: LessonDocument, generation:
         duration_minutes=lesson.duration_minutes,
         requested_at=moment_us(lesson.requested_at_us),
         objectives=lesson.objectives,
-        elements=[
-            Element(kind=one.kind, title=one.title, minutes=one.minutes, content=one.content) for one in lesson.elements
-        ],
+        elements=_elements(snapshot, lesson),
         composer=lesson.composer,
+        concepts=lesson.concepts,
+        packs=lesson.packs,
+        standing=lesson.standing,
+        suggestions=lesson.suggestions,
         progress=None if entry is None else lesson_progress(entry),
         as_of=as_of({} if head is None else head.as_of),
     )
+
+
+def _elements(snapshot: Snapshot, lesson: LessonDocument) -> list[Element]:
+    """The lesson's steps, those that a model wrote anew as it wrote them."""
+    key = keys.authored(snapshot.generation, lesson.lesson_id, lesson.learner_id)
+    authored = snapshot.find(key, AuthoredDocument)
+    written = {} if authored is None else authored.parts
+    return [
+        Element(
+            kind=one.kind,
+            title=one.title,
+            minutes=one.minutes,
+            content=written.get(str(place), one.content),
+            concept=one.concept,
+            why=one.why,
+            author=authored.author if authored is not None and str(place) in written else None,
+        )
+        for place, one in enumerate(lesson.elements)
+    ]

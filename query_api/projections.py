@@ -5,7 +5,8 @@ from typing import Final, TypeVar
 
 from read_models import codec, keys
 from read_models.codec import UnreadableDocument
-from read_models.documents import ControlDocument, Document, PartitionDocument
+from read_models.control import ControlDocument
+from read_models.documents import Document, PartitionDocument
 from sidecar.records import StoredDocument
 from sidecar.state_reader import StateReader
 from web.problems import NOT_READY, ProblemError

@@ -10,12 +10,20 @@ from typing import Final
 
 from msgspec import Struct, field
 
+from read_models.control import ControlDocument, DecisionDocument, PruneDocument, RunDocument
+
 LESSONS_SHOWN: Final = 100
 """A learner's document holds this many lessons, those active last; with more, documents of their own hold them all."""
 COUNTED_INLINE: Final = 500
 """A learner's document holds this many identities of counted events; with more, all are in documents of their own."""
 ACHIEVEMENTS_KEPT: Final = 500
 """A learner's document holds this many achievements, those earned first."""
+OBSERVATIONS_KEPT: Final = 8
+"""A concept of a learner, or a lesson not known yet, keeps this many observations, the latest."""
+CONCEPTS_KEPT: Final = 300
+"""A document holds this many concepts, those whose ids come first: whichever leaves could never come back."""
+WEAK_SCORE_PPM: Final = 600_000
+"""A lower score means that something was not understood yet."""
 CATALOGUE_PAGE: Final = 64
 """Entries in a page of the catalogue."""
 
@@ -32,112 +40,6 @@ class Position(Struct, frozen=True):
     appended_at_ms: int
 
 
-class LogIdentityDocument(Struct, frozen=True):
-    """Which log a store was folded from."""
-
-    topic_id: str
-    partitions: int
-
-
-class BuildingDocument(Struct, frozen=True):
-    """The generation that a replay builds, and which replay that is.
-
-    Attributes:
-        generation: that is built.
-        run: names one start or resumption of a replay; whoever finds another here has been replaced.
-        host: the name of the machine, or container, where it runs.
-        pid: its process there.
-        space: what tells apart where process numbers mean the same; empty where that is not known.
-        reopened: whether the generation was there before this run, which only brings it to the end of the log.
-    """
-
-    generation: int
-    run: str
-    host: str
-    pid: int
-    space: str = ""
-    reopened: bool = False
-
-
-class RolloutDocument(Struct, frozen=True):
-    """A generation of another fold version took over, and projectors of that version have yet to.
-
-    Attributes:
-        generation: that serves since.
-        before: the one that served until then.
-    """
-
-    generation: int
-    before: int
-
-
-class ControlDocument(Struct, frozen=True, omit_defaults=True):
-    """What all others are read by.
-
-    Attributes:
-        active: the generation that serves.
-        log: which log the generations were folded from.
-        folds: fold version by generation (as text, JSON's keys), of all generations that there are.
-        latest: the highest number that a generation was ever given, so that no number is given twice; 0 for the
-            highest in `folds`.
-        building: the generation that a replay builds now, or has not finished.
-        hold: names a request to all engines to wait for a moment, so that a switch gets through; empty for none.
-        rollout: what a replay has to go on folding until projectors do.
-    """
-
-    active: int
-    log: LogIdentityDocument
-    folds: dict[str, str]
-    latest: int = 0
-    building: BuildingDocument | None = None
-    hold: str = ""
-    rollout: RolloutDocument | None = None
-
-
-class RunDocument(Struct, frozen=True):
-    """A replay's sign of life; by its changing others see that it lives.
-
-    Attributes:
-        run: as `BuildingDocument` has it.
-        beat: counts up while it lives.
-    """
-
-    run: str
-    beat: int
-
-
-class PruneDocument(Struct, frozen=True):
-    """What is needed to find the documents of a generation whose partitions' documents are gone already.
-
-    Attributes:
-        catalogues: length of the catalogue by partition (as text, JSON's keys).
-        parkings: documents of parked values ever written, by partition.
-    """
-
-    catalogues: dict[str, int]
-    parkings: dict[str, int]
-
-
-class DecisionDocument(Struct, frozen=True):
-    """That a parked value needs nobody's attention any more. It outlives the generations, which park it again.
-
-    Folds are pure and know nothing of it: one that can make something of the value does.
-
-    Attributes:
-        sha256: of the value, in hexadecimal.
-        reason: why, in the words of whoever decided.
-        decided_by: who, as far as is known.
-        decided_at_ms: when, by the clock of the machine where it was decided.
-    """
-
-    partition: int
-    offset: int
-    sha256: str
-    reason: str
-    decided_by: str
-    decided_at_ms: int
-
-
 class Register(Struct, frozen=True, order=True):
     """A value of which the latest counts: by time, then by event id, then by the value itself.
 
@@ -147,6 +49,25 @@ class Register(Struct, frozen=True, order=True):
     time_us: int
     event_id: str
     value: int
+
+
+class Observation(Struct, frozen=True, array_like=True):
+    """A result that says something about the concepts of its lesson. Ordered by `place`.
+
+    Attributes:
+        time_us: when it occurred.
+        fingerprint: the identity of its event.
+        score_ppm: how well it went; `None` where a lesson was completed without a score.
+    """
+
+    time_us: int
+    fingerprint: str
+    score_ppm: int | None
+
+    @property
+    def place(self) -> tuple[int, str]:
+        """Its place among others: no two of a lesson have the same."""
+        return (self.time_us, self.fingerprint)
 
 
 class LessonSummary(Struct, frozen=True):
@@ -179,6 +100,8 @@ class LessonEntry(Struct, omit_defaults=True):
         time_spent_ms: over all reports.
         reports: how many there were.
         last_activity_us: of the request and all reports.
+        concepts: what it teaches, sorted; known with the summary.
+        waiting: the last observations, in ascending order, of a lesson whose concepts are not known yet.
     """
 
     summary: LessonSummary | None = None
@@ -188,6 +111,8 @@ class LessonEntry(Struct, omit_defaults=True):
     time_spent_ms: int = 0
     reports: int = 0
     last_activity_us: int = 0
+    concepts: list[str] = field(default_factory=list)
+    waiting: list[Observation] = field(default_factory=list)
 
 
 class Totals(Struct, omit_defaults=True):
@@ -204,6 +129,9 @@ class Totals(Struct, omit_defaults=True):
         time_spent_ms: over all reports.
         achievements: different ones kept, over all learners.
         learners: who have an event.
+        paced_lessons: lessons asked for and completed, with time reported.
+        paced_time_ms: over all reports in these.
+        paced_plan_minutes: that these were planned for.
     """
 
     events: int = 0
@@ -216,6 +144,9 @@ class Totals(Struct, omit_defaults=True):
     time_spent_ms: int = 0
     achievements: int = 0
     learners: int = 0
+    paced_lessons: int = 0
+    paced_time_ms: int = 0
+    paced_plan_minutes: int = 0
 
     def add(self, other: "Totals") -> None:
         """Add every figure of `other` to this one's."""
@@ -230,6 +161,25 @@ class Totals(Struct, omit_defaults=True):
         self.time_spent_ms += other.time_spent_ms
         self.achievements += other.achievements
         self.learners += other.learners
+        self.paced_lessons += other.paced_lessons
+        self.paced_time_ms += other.paced_time_ms
+        self.paced_plan_minutes += other.paced_plan_minutes
+
+
+class ConceptFigures(Struct, omit_defaults=True):
+    """How lessons on a concept went, over learners.
+
+    Attributes:
+        lessons: asked for, that teach it.
+        scored: of these, with a score.
+        score_sum_ppm: of the scores that occurred last, one a lesson.
+        weak: lessons whose last score was below `WEAK_SCORE_PPM`.
+    """
+
+    lessons: int = 0
+    scored: int = 0
+    score_sum_ppm: int = 0
+    weak: int = 0
 
 
 class DayActivity(Struct):
@@ -254,6 +204,7 @@ class LearnerDocument(Struct, omit_defaults=True):
         counted_split: whether the identities are in documents of their own.
         days: by date (UTC), as ISO 8601 writes it.
         achievements: by name, when first earned.
+        concepts: by concept, the last observations, in ascending order, at most `OBSERVATIONS_KEPT` each.
         as_of: by partition (as text, JSON's keys), the last event in here.
     """
 
@@ -265,6 +216,7 @@ class LearnerDocument(Struct, omit_defaults=True):
     counted_split: bool = False
     days: dict[str, DayActivity] = field(default_factory=dict)
     achievements: dict[str, int] = field(default_factory=dict)
+    concepts: dict[str, list[Observation]] = field(default_factory=dict)
     last_activity_us: int = 0
     as_of: dict[str, Position] = field(default_factory=dict)
 
@@ -281,17 +233,25 @@ class LessonsDocument(Struct):
     lessons: dict[str, LessonEntry] = field(default_factory=dict)
 
 
-class ElementDocument(Struct, frozen=True):
-    """One step of a lesson."""
+class ElementDocument(Struct, frozen=True, omit_defaults=True):
+    """One step of a lesson.
+
+    Attributes:
+        content: Markdown.
+        concept: what it is about, where that is one concept.
+        why: it is in this lesson, in a sentence for the learner.
+    """
 
     kind: str
     title: str
     minutes: int
     content: str
+    concept: str | None = None
+    why: str | None = None
 
 
-class LessonDocument(Struct, frozen=True):
-    """A lesson in full."""
+class LessonDocument(Struct, frozen=True, omit_defaults=True):
+    """A lesson in full, as it was composed; the attributes are those of `events.contracts.LessonRequested`."""
 
     lesson_id: str
     learner_id: str
@@ -303,6 +263,26 @@ class LessonDocument(Struct, frozen=True):
     elements: list[ElementDocument]
     composer: str
     requested_at_us: int
+    concepts: list[str] = field(default_factory=list)
+    packs: list[str] = field(default_factory=list)
+    standing: str = "new"
+    suggestions: list[str] = field(default_factory=list)
+
+
+class AuthoredDocument(Struct, frozen=True):
+    """What a model wrote last for a learner's lesson.
+
+    Attributes:
+        time_us: when.
+        event_id: of the event that says so; of two at the same time the greater counts.
+        author: the component, and the model if known.
+        parts: Markdown by the element's place in the lesson (as text, JSON's keys).
+    """
+
+    time_us: int
+    event_id: str
+    author: str
+    parts: dict[str, str]
 
 
 class CatalogueEntry(Struct, frozen=True):
@@ -371,6 +351,7 @@ class PartitionDocument(Struct, omit_defaults=True):
         missing: offsets that the log confirms to have no record.
         totals: this partition's share of the platform's figures.
         last_activity_us: of the events applied.
+        concepts: this partition's share of the platform's figures by concept.
         catalogue: length of this partition's catalogue.
         parkings: how many documents of parked values were written.
         retried: how many of these were folded after all, when somebody asked for it; they count under `applied` or
@@ -387,6 +368,7 @@ class PartitionDocument(Struct, omit_defaults=True):
     parked: int = 0
     missing: int = 0
     totals: Totals = field(default_factory=Totals)
+    concepts: dict[str, ConceptFigures] = field(default_factory=dict)
     last_activity_us: int = 0
     catalogue: int = 0
     parkings: int = 0
@@ -400,6 +382,7 @@ Document = (
     | CountedDocument
     | LessonsDocument
     | LessonDocument
+    | AuthoredDocument
     | CataloguePage
     | ParkedDocument
     | ParkedEventDocument

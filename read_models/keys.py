@@ -44,6 +44,11 @@ def lesson(generation: int, lesson_id: str) -> str:
     return f"g{generation}/lesson/{lesson_id}"
 
 
+def authored(generation: int, lesson_id: str, learner_id: str) -> str:
+    """Key of what a model wrote for a lesson; that of anybody but its learner is nobody's."""
+    return f"g{generation}/authored/{lesson_id}/{learner_id}"
+
+
 def catalogue(generation: int, number: int, page: int) -> str:
     """Key of a page of a partition's catalogue."""
     return f"g{generation}/catalogue/{number}/{page}"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from events.contracts import LessonElement, LessonRequested, Level, ProgressUpdated
+from events.contracts import AuthoredPart, LessonAuthored, LessonElement, LessonRequested, Level, ProgressUpdated
 from events.envelope import EventMetadata, encode
 from events.identity import lesson_id_for
 
@@ -23,6 +23,7 @@ class Request:
     at: datetime
     topic: str
     level: str
+    concepts: tuple[str, ...] = ()
 
     @property
     def lesson_id(self) -> str:
@@ -43,20 +44,38 @@ class Report:
     achievements: tuple[str, ...]
 
 
-Fact = Request | Report
+@dataclass(frozen=True)
+class Authoring:
+    """A model wrote the first step of a lesson anew."""
+
+    event_id: str
+    learner_id: str
+    at: datetime
+    lesson_id: str
+    content: str
+
+
+Fact = Request | Report | Authoring
 
 
 def value_of(fact: Fact) -> bytes:
     """The bytes that the log holds for a fact."""
     metadata = EventMetadata(fact.event_id, SOURCE, fact.at, TRACE, fact.event_id)
     if isinstance(fact, Report):
-        data: LessonRequested | ProgressUpdated = ProgressUpdated(
+        data: LessonRequested | ProgressUpdated | LessonAuthored = ProgressUpdated(
             learner_id=fact.learner_id,
             lesson_id=fact.lesson_id,
             completion_ppm=fact.completion_ppm,
             score_ppm=fact.score_ppm,
             time_spent_ms=fact.time_spent_ms,
             achievements=fact.achievements,
+        )
+    elif isinstance(fact, Authoring):
+        data = LessonAuthored(
+            learner_id=fact.learner_id,
+            lesson_id=fact.lesson_id,
+            author="test",
+            parts=(AuthoredPart(element=0, content=fact.content),),
         )
     else:
         data = LessonRequested(
@@ -69,6 +88,7 @@ def value_of(fact: Fact) -> bytes:
             objectives=("Know it",),
             elements=(LessonElement(kind="practice", title="Do it", minutes=30, content="Do it."),),
             composer="test/1",
+            concepts=fact.concepts,
         )
     return encode(metadata, data)
 
@@ -84,6 +104,9 @@ requests = st.builds(
     at=moments,
     topic=st.sampled_from(["loops", "Schleifen", "関数", "a" * 200]),
     level=st.sampled_from([level.value for level in Level]),
+    concepts=st.lists(st.sampled_from(["python/loops", "python/lists", "music/notes"]), max_size=2, unique=True).map(
+        tuple
+    ),
 )
 reports = st.builds(
     Report,
@@ -96,12 +119,22 @@ reports = st.builds(
     time_spent_ms=st.integers(0, 10_000_000),
     achievements=st.lists(st.sampled_from(["first", "fast", "ünïcode"]), max_size=2, unique=True).map(tuple),
 )
+authorings = st.builds(
+    Authoring,
+    event_id=event_ids,
+    learner_id=learner_ids,
+    at=moments,
+    lesson_id=st.sampled_from(["l1", "l2"]),
+    content=st.sampled_from(["One way to say it.", "Another way."]),
+)
 
 
 @st.composite
 def histories(draw: st.DrawFn, *, most: int = 25) -> list[Fact]:
     """What learners did, in the order in which it was recorded; reports are partly of lessons asked for."""
-    facts: list[Fact] = draw(st.lists(requests | reports, max_size=most, unique_by=lambda fact: fact.event_id))
+    facts: list[Fact] = draw(
+        st.lists(requests | reports | authorings, max_size=most, unique_by=lambda fact: fact.event_id)
+    )
     asked = [fact for fact in facts if isinstance(fact, Request)]
     if asked:
         about = draw(

@@ -8,46 +8,79 @@ _SUMMARY: Final[Example] = {
     "lesson_id": "6f1c2a52-9a1e-5b0d-8a5e-0d4c1c7f9b21",
     "learner_id": "ada",
     "topic": "Python decorators",
-    "title": "Python decorators: a first lesson",
+    "title": "Decorators: a first lesson",
     "level": "beginner",
     "duration_minutes": 30,
     "requested_at": "2026-01-31T09:30:00.123456Z",
 }
+_DECORATORS: Final = "python/decorators"
 _STEPS: Final[Example] = {
     "objectives": ["Write a decorator that times a function"],
     "elements": [
         {
             "kind": "objectives",
-            "title": "Where this lesson goes, and what you need for it",
+            "title": "Where this lesson goes, and why",
             "minutes": 2,
-            "content": "This is an outline. The facts come from your own material.",
+            "content": "### What you can do after this lesson\n\n- **Objective 1.** Write a decorator",
+            "concept": None,
+            "why": "You asked for Python decorators, 30 minutes at beginner level.",
+        },
+        {
+            "kind": "warm_up",
+            "title": "Warm-up: Functions as values",
+            "minutes": 2,
+            "content": "A function is a value, like a number or a string.",
+            "concept": "python/functions-as-values",
+            "why": "You held Functions as values well four weeks ago; it is fading.",
         },
         {
             "kind": "explanation",
-            "title": "Find out about objective 1 in your material",
-            "minutes": 10,
-            "content": "Look in your material for an example worked from start to finish.",
+            "title": "Decorators: explained at beginner level",
+            "minutes": 8,
+            "content": "A decorator adds something to a function without changing its code.",
+            "concept": _DECORATORS,
+            "why": "You asked for it. New to you.",
         },
         {
             "kind": "practice",
-            "title": "Practise objective 1",
-            "minutes": 10,
-            "content": "1. (3 min) Copy a worked example step by step.\n2. (7 min) Write one of your own.",
+            "title": "Decorators: practise",
+            "minutes": 8,
+            "content": "### Exercise 1: Twice as much (about 5 minutes)\n\nWrite a decorator `doubled`.",
+            "concept": _DECORATORS,
+            "why": "You asked for it. New to you.",
         },
         {
             "kind": "check",
-            "title": "Check yourself on objective 1",
-            "minutes": 6,
-            "content": "Answer from memory, then compare with your material.",
+            "title": "Decorators: check yourself",
+            "minutes": 5,
+            "content": "### Question 1\n\nWhat is `@timer` above `def run():` short for?",
+            "concept": _DECORATORS,
+            "why": "You asked for it. New to you.",
+        },
+        {
+            "kind": "answers",
+            "title": "Solutions and answers: compare, and mark yourself",
+            "minutes": 3,
+            "content": "Compare with what you did, one by one, and mark yourself as you go.",
+            "concept": None,
+            "why": "Your marks become the score that the next lesson is fitted to.",
         },
         {
             "kind": "reflection",
             "title": "Look back, and choose what is next",
             "minutes": 2,
-            "content": "Look back on your work on Python decorators.",
+            "content": "1. (2 min) Write down one thing you can do now that you could not do before.",
+            "concept": None,
+            "why": "Next in line for you: Context managers, then Type hints.",
         },
     ],
+    "composer": "concepts/1",
+    "concepts": [_DECORATORS],
+    "packs": ["python@1.0.0"],
+    "standing": "known",
+    "suggestions": [],
 }
+_READ: Final[Example] = {**_STEPS, "elements": [{**step, "author": None} for step in _STEPS["elements"]]}
 _DONE_AT: Final = "2026-01-31T10:05:00Z"
 _AS_OF: Final[Example] = {"time": "2026-01-31T10:05:01.250000Z", "positions": {"3": 41}}
 
@@ -90,8 +123,7 @@ LESSON_LIST: Final[Example] = {
 }
 LESSON_IN_FULL: Final[Example] = {
     **_SUMMARY,
-    **_STEPS,
-    "composer": "outline/1",
+    **_READ,
     "progress": {
         "completion": 1,
         "score": 0.85,
@@ -102,6 +134,18 @@ LESSON_IN_FULL: Final[Example] = {
     },
     "as_of": _AS_OF,
 }
+_MASTERY: Final[Example] = {
+    "concept": _DECORATORS,
+    "title": "Decorators",
+    "mastery": 0.63,
+    "grasp": "proficient",
+    "fading": False,
+    "last_score": 0.85,
+    "last_seen_at": _DONE_AT,
+    "observations": 1,
+}
+_PACE: Final[Example] = {"lessons": 1, "minutes_taken": 21, "minutes_planned": 30, "ratio": 0.7}
+LEARNER_MASTERY: Final[Example] = {"learner_id": "ada", "mastery": [_MASTERY], "pace": _PACE, "as_of": _AS_OF}
 LEARNER_STATUS: Final[Example] = {
     "learner_id": "ada",
     "lessons_requested": 1,
@@ -120,7 +164,7 @@ LEARNER_STATUS: Final[Example] = {
         {
             "lesson_id": _SUMMARY["lesson_id"],
             "topic": "Python decorators",
-            "title": "Python decorators: a first lesson",
+            "title": "Decorators: a first lesson",
             "level": "beginner",
             "requested_at": _SUMMARY["requested_at"],
             "completion": 1,
@@ -130,12 +174,17 @@ LEARNER_STATUS: Final[Example] = {
             "last_activity_at": _DONE_AT,
         }
     ],
+    "mastery": [_MASTERY],
+    "fading": [],
+    "pace": _PACE,
     "recommendations": [
         {
             "kind": "advance",
-            "lesson_id": _SUMMARY["lesson_id"],
-            "title": "Python decorators: a first lesson",
+            "what": "Python decorators, intermediate level",
             "why": "You completed it with 85 %: the intermediate level is next.",
+            "lesson_id": _SUMMARY["lesson_id"],
+            "title": "Decorators: a first lesson",
+            "concept": None,
             "request": {"learner_id": "ada", "topic": "Python decorators", "level": "intermediate"},
         }
     ],
@@ -153,5 +202,16 @@ PLATFORM_STATUS: Final[Example] = {
     "events": 5,
     "last_activity_at": _DONE_AT,
     "achievements_awarded": 1,
+    "pace": _PACE,
+    "stuck": [
+        {
+            "concept": "python/recursion",
+            "title": "Recursion",
+            "lessons": 5,
+            "scored": 4,
+            "average_score": 0.45,
+            "weak_share": 0.75,
+        }
+    ],
     "as_of": {"time": "2026-01-31T10:05:01.250000Z", "positions": {"0": 2, "3": 41}},
 }

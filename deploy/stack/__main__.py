@@ -8,9 +8,10 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict
 
 from deploy.stack.cache import tell
+from deploy.stack.daprd import RESOURCES, DaprdOptions
 from deploy.stack.errors import StackError
 from deploy.stack.infrastructure import Infrastructure
 from deploy.stack.ports import free_port, is_taken
@@ -20,9 +21,16 @@ from deploy.stack.stack import Stack
 from deploy.stack.watch import Watch
 
 USUAL_PORTS: Final = {COURSE_AGENT: 8001, USER_PROGRESS: 8002}
+MODEL: Final = "model"
+"""What the component in the folder of `--model` is called."""
 LOOK_SECONDS: Final = 0.3
 INTERRUPTED: Final = 130
 LARGEST_PORT: Final = 65_535
+
+
+class _ModelOptions(TypedDict, total=False):
+    sidecars: DaprdOptions
+    environment: dict[str, str]
 
 
 def main() -> int:
@@ -48,7 +56,7 @@ def main() -> int:
             tell("starting the services")
             # Looked for only now: the later, the less likely that somebody takes them before the services do.
             ports = {service: wish or free_port(USUAL_PORTS[service]) for service, wish in wishes.items()}
-            stack = life.enter_context(Stack(infrastructure, ports=ports, with_operator=True))
+            stack = life.enter_context(Stack(infrastructure, ports=ports, with_operator=True, **_model(asked.model)))
             tell(f"ready after {time.monotonic() - began:.1f} s; Ctrl-C ends it")
             served = True
             life.callback(tell, "stopping")
@@ -89,6 +97,15 @@ def _describe(infrastructure: Infrastructure, stack: Stack) -> None:
     print(f"\nexport COURSE_AGENT={stack.course_agent}\nexport USER_PROGRESS={stack.user_progress}", flush=True)
 
 
+def _model(folder: Path | None) -> _ModelOptions:
+    if folder is None:
+        return {}
+    return {
+        "sidecars": DaprdOptions(app_id="", resources=(*RESOURCES, folder)),
+        "environment": {"LEARNFLOW_CONVERSATION": MODEL},
+    }
+
+
 def _refuse_taken(wishes: Mapping[str, int | None]) -> None:
     for service, port in wishes.items():
         if port is not None and is_taken(port):
@@ -101,9 +118,19 @@ def _arguments() -> argparse.Namespace:
         "--data", type=Path, metavar="DIR", help="keep events and documents here; else they are removed"
     )
     parser.add_argument("--logs", type=Path, metavar="DIR", help="keep the log files here; else they are with the data")
+    parser.add_argument(
+        "--model", type=_folder, metavar="DIR", help=f"a folder with a conversation component named {MODEL!r}"
+    )
     for service, usual in USUAL_PORTS.items():
         parser.add_argument(f"--{service}-port", type=_port, metavar="PORT", help=f"else {usual} if it is free")
     return parser.parse_args()
+
+
+def _folder(text: str) -> Path:
+    folder = Path(text)
+    if not folder.is_dir():
+        raise argparse.ArgumentTypeError(f"{folder} is no folder")
+    return folder.absolute()
 
 
 def _port(text: str) -> int:

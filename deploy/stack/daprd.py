@@ -18,6 +18,8 @@ from deploy.stack.server import Server
 _DAPR: Final = Path(__file__).parents[1] / "dapr"
 RESOURCES: Final = (_DAPR / "components", _DAPR / "local")
 CONFIGURATION: Final = _DAPR / "local" / "configuration.yaml"
+CLOSED: Final = _DAPR / "local" / "closed.yaml"
+"""Keeps every other app from calling this one."""
 GRACE_SECONDS: Final = 15
 
 
@@ -30,7 +32,7 @@ class DaprdOptions:
         app_port: where its app listens on 127.0.0.1; `None` for no app: nothing is delivered then.
         name: for messages and the log file; none given, made of the app-id.
         resources: folders of component files.
-        configuration: the file of the configuration.
+        configurations: files, each of which adds to those before.
         drain_seconds: how long it goes on serving the app after it was asked to end, without taking new batches; all of
             it is waited out while the app is healthy. 0 for not at all.
         probe_seconds: between two looks at the app's /healthz.
@@ -43,7 +45,7 @@ class DaprdOptions:
     app_port: int | None = None
     name: str | None = None
     resources: Sequence[Path] = RESOURCES
-    configuration: Path = CONFIGURATION
+    configurations: Sequence[Path] = (CONFIGURATION,)
     drain_seconds: int = 5
     probe_seconds: int = 3
     http_port: int | None = None
@@ -89,7 +91,7 @@ class Daprd(Server):
             f"--metrics-port={metrics_port}",
             f"--metrics-listen-address={HOST}",
             *(f"--resources-path={folder}" for folder in options.resources),
-            f"--config={options.configuration}",
+            *(f"--config={file}" for file in options.configurations),
             f"--placement-host-address={around.placement}",
             f"--dapr-graceful-shutdown-seconds={GRACE_SECONDS}",
             f"--log-level={options.log_level}",

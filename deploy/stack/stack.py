@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from deploy.stack.concurrently import concurrently
-from deploy.stack.daprd import Daprd, DaprdOptions
+from deploy.stack.daprd import CLOSED, Daprd, DaprdOptions
 from deploy.stack.environment import variables
 from deploy.stack.errors import NotStarted
 from deploy.stack.infrastructure import Infrastructure
@@ -23,6 +23,7 @@ from deploy.stack.service import program as program_of
 PARTITIONS: Final = 8
 LOG_SECONDS: Final = 60
 APP_STOP_SECONDS: Final = 15.0
+AGENTS_HOSTS: Final = (COURSE_AGENT, USER_PROGRESS)
 OPERATOR: Final = "replay"
 """The app-id of the sidecar that commands for operators use."""
 OPERATOR_MIB: Final = 64
@@ -80,8 +81,8 @@ class Stack:
             life.callback(self.stop)
             self.create_log()
             replicas = [self.replica(service) for service in self._services]
-            for replica in replicas[:1]:
-                # In an empty database it makes the tables; of two that do so at once one gives up.
+            for replica in _that_make_tables(replicas):
+                # In an empty database, that is; of two that do so at once one gives up.
                 replica.daprd.start()
             operators = [] if self.operator is None else [self.operator.start]
             concurrently([*(replica.start for replica in replicas), *operators], self.stop)
@@ -181,6 +182,8 @@ class Stack:
         name = f"{service}-{self._counts[service]}"
         port = self._ports.pop(service, None) or free_port()
         options = replace(self._sidecars, app_id=service, app_port=port, name=f"{name}-daprd")
+        if service == PROJECTOR:
+            options = replace(options, configurations=(*options.configurations, CLOSED))
         sidecar = self.infrastructure.daprd(options)
         app = self.infrastructure.process(
             Command(
@@ -219,6 +222,12 @@ class Stack:
             "LEARNFLOW_KAFKA_BROKERS": self.infrastructure.brokers,
             "LEARNFLOW_KAFKA_SECRET": "kafka",
         }
+
+
+def _that_make_tables(replicas: Sequence[Replica]) -> list[Replica]:
+    """One for the documents, and one for what agents remember."""
+    hosts = [replica for replica in replicas if replica.service in AGENTS_HOSTS]
+    return list(dict.fromkeys([*replicas[:1], *hosts[:1]]))
 
 
 def _lines(environment: Mapping[str, str]) -> str:

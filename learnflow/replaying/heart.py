@@ -6,7 +6,7 @@ from typing import Final
 
 from projector.replay.runs import BEAT_SECONDS, Run
 from read_models import codec, keys
-from read_models.documents import RunDocument
+from read_models.control import RunDocument
 from sidecar.errors import SidecarError
 from sidecar.records import Delete, Put
 from sidecar.state_reader import StateReader

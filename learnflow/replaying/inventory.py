@@ -7,7 +7,8 @@ from learnflow.sidecar import ToolPorts
 from projector.generations import check_log, read_control
 from projector.replay.runs import Runner, is_alive, partition_keys
 from read_models import codec, keys
-from read_models.documents import BuildingDocument, ControlDocument, PartitionDocument
+from read_models.control import BuildingDocument, ControlDocument
+from read_models.documents import PartitionDocument
 from sidecar.records import PartitionBounds, StoredDocument
 
 

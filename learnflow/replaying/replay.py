@@ -35,7 +35,8 @@ from projector.replay.takeover import Follower
 from projector.verification.audit import audit
 from projector.verification.compare import CompareOptions, compare_generations
 from projector.verification.findings import Comparison
-from read_models.documents import OUTCOMES, ControlDocument
+from read_models.control import ControlDocument
+from read_models.documents import OUTCOMES
 from sidecar.records import PartitionBounds
 
 NEAR_POSITIONS: Final = 20_000

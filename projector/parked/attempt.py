@@ -14,7 +14,8 @@ from projector.parked.outcomes import Outcome, Retried
 from projector.parked.values import LogPosition, decided, record_of
 from projector.workspace import Workspace
 from read_models import codec, keys
-from read_models.documents import DecisionDocument, ParkedDocument, ParkedEventDocument
+from read_models.control import DecisionDocument
+from read_models.documents import ParkedDocument, ParkedEventDocument
 from sidecar.log_reader import LogReader
 from sidecar.records import Delete, LogRecord, Put, StoredDocument
 

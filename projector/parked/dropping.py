@@ -12,7 +12,8 @@ from projector.parked.reading import find_parked
 from projector.parked.values import LogPosition, decided
 from projector.targets import Serving
 from read_models import codec, keys
-from read_models.documents import DecisionDocument, ParkedDocument
+from read_models.control import DecisionDocument
+from read_models.documents import ParkedDocument
 from sidecar.errors import SidecarUnavailable, StateConflict
 from sidecar.records import Put
 from sidecar.state_reader import StateReader

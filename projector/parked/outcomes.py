@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from projector.parked.values import LogPosition
-from read_models.documents import DecisionDocument
+from read_models.control import DecisionDocument
 
 
 class Outcome(StrEnum):

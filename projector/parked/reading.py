@@ -9,7 +9,8 @@ from projector.generations import accounts_of, control_of, read_control
 from projector.parked.errors import NothingParked
 from projector.parked.values import LogPosition, ParkedValue, decided
 from read_models import codec, keys
-from read_models.documents import DecisionDocument, ParkedDocument, PartitionDocument
+from read_models.control import DecisionDocument
+from read_models.documents import ParkedDocument, PartitionDocument
 from sidecar.errors import MessageTooLarge
 from sidecar.records import StoredDocument
 from sidecar.state_reader import StateReader

@@ -9,7 +9,8 @@ from typing import Final, Self
 from typing_extensions import override
 
 from projector.parked.errors import InvalidPosition, ValueGone
-from read_models.documents import DecisionDocument, ParkedDocument
+from read_models.control import DecisionDocument
+from read_models.documents import ParkedDocument
 from sidecar.log_reader import LogReader
 from sidecar.records import LogRecord
 

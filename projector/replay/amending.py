@@ -7,7 +7,7 @@ from typing import Final
 
 from projector.generations import control_of, read_control
 from read_models import codec, keys
-from read_models.documents import ControlDocument
+from read_models.control import ControlDocument
 from sidecar.errors import StateConflict
 from sidecar.records import Delete, Put, StoredDocument
 from sidecar.state_reader import StateReader

@@ -36,7 +36,7 @@ from projector.generations import (
 from projector.replay.amending import Stored, amend, rewritten
 from projector.targets import Built
 from read_models import codec, keys
-from read_models.documents import BuildingDocument, ControlDocument, RunDocument
+from read_models.control import BuildingDocument, ControlDocument, RunDocument
 from sidecar.log_reader import LogReader
 from sidecar.records import Put
 from sidecar.state_reader import StateReader

@@ -15,7 +15,7 @@ from projector.generations import accounts_of, control_of, read_control
 from projector.replay.amending import amend, rewritten
 from projector.replay.runs import Run, partition_keys
 from read_models import codec, keys
-from read_models.documents import ControlDocument, RolloutDocument
+from read_models.control import ControlDocument, RolloutDocument
 from sidecar.errors import StateConflict
 from sidecar.records import Put
 from sidecar.state_reader import StateReader

@@ -13,7 +13,7 @@ from projector.verification.enumeration import Counts, Progress, names_in_log
 from projector.verification.names import Kind, Roll, parked_name, partition_name
 from projector.verification.pairs import Side, read_side, values_of
 from projector.verification.sums import GROWING, add_totals, unequal
-from read_models.documents import ControlDocument
+from read_models.control import ControlDocument
 from sidecar.halving import in_halves
 from sidecar.log_reader import LogReader
 from sidecar.records import PartitionBounds

@@ -18,7 +18,7 @@ from projector.verification.names import DocumentName, Kind, Roll
 from projector.verification.pairs import Pair, Pairs, StoredPairs
 from projector.verification.pool import Pool
 from projector.verification.sums import Sums
-from read_models.documents import ControlDocument
+from read_models.control import ControlDocument
 from sidecar.halving import in_halves
 from sidecar.log_reader import LogReader
 from sidecar.state_reader import StateReader

@@ -15,7 +15,7 @@ BYTES: Final = "(bytes)"
 """The path of a difference that JSON does not see: spaces, the order of an object's members, escapes."""
 ABSENT: Final = "(absent)"
 SHOWN_CHARACTERS: Final = 80
-MAPS: Final = frozenset({"lessons", "days", "achievements", "as_of", "entries"})
+MAPS: Final = frozenset({"lessons", "days", "achievements", "concepts", "as_of", "entries", "parts"})
 """Members of documents whose own members are ids, dates, names or numbers."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*|\(.*\)")
 

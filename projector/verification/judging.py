@@ -62,7 +62,7 @@ class Judge:
 
     def _is_comparable(self, name: DocumentName, pair: Pair) -> bool:
         match name.kind:
-            case Kind.LEARNER | Kind.COUNTED | Kind.LESSONS:
+            case Kind.LEARNER | Kind.COUNTED | Kind.LESSONS | Kind.AUTHORED:
                 return self._reflect_the_same_of_learner(name, pair)
             case Kind.PARKED_EVENT:
                 return self._is_level(pair, _partitions_of_note(name, pair))

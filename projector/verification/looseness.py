@@ -12,7 +12,7 @@ from projector.verification.json_paths import Change
 from projector.verification.names import DocumentName, Kind, Roll
 from projector.verification.pairs import Pair
 
-SPLIT: Final = frozenset({"applied", "duplicate", "totals", "catalogue", "last_activity_us"})
+SPLIT: Final = frozenset({"applied", "duplicate", "totals", "concepts", "catalogue", "last_activity_us"})
 """Members of a partition's document that depend on which partition had a stray's event first."""
 OF_LATE: Final = frozenset({"parkings", "retried"})
 """Members of a partition's document that tell of events folded late."""
@@ -73,6 +73,9 @@ def _pooled(values: Mapping[str, bytes], partitions: Collection[str]) -> dict[st
         figures = {name: document.get(name, 0) for name in ("applied", "duplicate", "catalogue")}
         totals = document.get("totals")
         figures |= {f"totals.{name}": figure for name, figure in totals.items()} if isinstance(totals, dict) else {}
+        concepts = document.get("concepts")
+        for concept, one in concepts.items() if isinstance(concepts, dict) else ():
+            figures |= {f"concepts.{concept}.{name}": figure for name, figure in one.items()}
         for name, figure in figures.items():
             if isinstance(figure, int):
                 pooled[name] = pooled.get(name, 0) + figure

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from events.contracts import LessonRequested
+from events.contracts import LessonAuthored, LessonRequested
 from events.identity import ID_PATTERN
 from projector.items import Happened, Refused
 from projector.verification.accounts import json_object
@@ -23,6 +23,7 @@ class Kind(StrEnum):
     COUNTED = "learner-counted"
     LESSONS = "learner-lessons"
     LESSON = "lesson"
+    AUTHORED = "authored"
     CATALOGUE = "catalogue"
     PARKED = "parked"
     PARKED_EVENT = "parked-event"
@@ -49,6 +50,8 @@ class DocumentName:
         """The suffix of the learner's own document; the name's own for what belongs to no learner."""
         if self.kind in {Kind.COUNTED, Kind.LESSONS}:
             return self.suffix.rsplit("/", 2)[0]
+        if self.kind is Kind.AUTHORED:
+            return suffix_of(keys.learner(0, self.suffix.rpartition("/")[2]))
         return self.suffix
 
 
@@ -102,9 +105,12 @@ class Roll:
         partition, offset = item.record.partition, item.record.offset
         if isinstance(item, Happened):
             data = item.event.data
-            lesson = data.lesson_id if isinstance(data, LessonRequested) else None
-            return self._new(self._of_event(data.learner_id, lesson, partition, offset), strays=True)
-        found = list(self._of_event(*_ids_in(item.record.value), partition, offset))
+            lesson = data.lesson_id if isinstance(data, LessonRequested | LessonAuthored) else None
+            names = self._of_event(
+                data.learner_id, lesson, partition, offset, authored=isinstance(data, LessonAuthored)
+            )
+            return self._new(names, strays=True)
+        found = list(self._of_event(*_ids_in(item.record.value), partition, offset, authored=True))
         if item.rejection.fingerprint is not None:
             found.append(_parked_event(item.rejection.fingerprint, partition, offset))
         return self._new(iter(found), strays=False)
@@ -135,12 +141,14 @@ class Roll:
         return found
 
     def _of_event(
-        self, learner_id: str | None, lesson_id: str | None, partition: int, offset: int
+        self, learner_id: str | None, lesson_id: str | None, partition: int, offset: int, *, authored: bool
     ) -> Iterator[DocumentName]:
         if learner_id is not None:
             yield DocumentName(Kind.LEARNER, partition, suffix_of(keys.learner(0, learner_id)), offset)
         if lesson_id is not None:
             yield DocumentName(Kind.LESSON, partition, suffix_of(keys.lesson(0, lesson_id)), offset)
+        if authored and learner_id is not None and lesson_id is not None:
+            yield DocumentName(Kind.AUTHORED, partition, suffix_of(keys.authored(0, lesson_id, learner_id)), offset)
 
     def _new(self, names: Iterator[DocumentName], *, strays: bool) -> list[DocumentName]:
         found = []

@@ -21,6 +21,9 @@ GROWING: Final = frozenset(
         "time_spent_ms",
         "achievements",
         "learners",
+        "paced_lessons",
+        "paced_time_ms",
+        "paced_plan_minutes",
     }
 )
 """Figures that never fall as a generation goes on; `score_sum_ppm` may."""

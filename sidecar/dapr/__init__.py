@@ -9,6 +9,7 @@ from dapr.proto.runtime.v1.metadata_pb2 import GetMetadataRequest, GetMetadataRe
 from sidecar.dapr.appender import DaprAppender
 from sidecar.dapr.client import DaprCallFailed, DaprClient
 from sidecar.dapr.config import DaprConfig
+from sidecar.dapr.conversation import DaprConversation
 from sidecar.dapr.invoker import DaprInvoker
 from sidecar.dapr.secret_store import DaprSecrets
 from sidecar.dapr.state_store import DaprStateStore
@@ -38,6 +39,10 @@ class DaprSidecar:
         self.delivery = DaprDelivery(config)
         self.secrets = DaprSecrets(self._client, config)
         self.invoker = DaprInvoker(config)
+
+    def conversation(self, component: str) -> DaprConversation:
+        """A language model, through this component of the sidecar; whether it has one shows in the calls."""
+        return DaprConversation(self._client, component)
 
     async def trouble(self) -> str | None:
         """What is amiss with the sidecar itself; `None` for nothing.

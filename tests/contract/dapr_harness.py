@@ -139,7 +139,7 @@ class DaprHarness:
                 app_port=app_port,
                 name=f"{app_id}-{uuid.uuid4().hex[:8]}",
                 resources=[self._folder],
-                configuration=self._folder / "configuration" / CONFIGURATION.name,
+                configurations=(self._folder / "configuration" / CONFIGURATION.name,),
                 drain_seconds=0,
             )
         )

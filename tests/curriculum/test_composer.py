@@ -1,284 +1,300 @@
-"""What a composed lesson promises, for any request."""
+"""Lessons as learners get them, from the material that comes with LearnFlow."""
 
 import re
-from itertools import pairwise
+from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
-from curriculum.composer import COMPOSER, ComposedLesson, LessonRequest, compose
-from curriculum.pacing import apportion, plan
-from events.contracts import LessonElement, LessonRequested, Level
+from curriculum.composer import ComposedLesson, LessonRequest, compose
+from curriculum.material import Curriculum
+from curriculum.reading import BUNDLED, read_curriculum
+from curriculum.standing import ConceptStanding, Grasp, Standing
+from events.contracts import LessonElement, Level, StandingUsed
 
-LONGEST_OBJECTIVES = tuple(f"{number:02} " + "compare this and that " * 13 for number in range(20))
-ANY_CHARACTER = st.characters(exclude_categories=["Cs"])
-
-
-def texts(longest: int) -> st.SearchStrategy[str]:
-    """Texts of any script, with at least one visible character."""
-    return st.text(ANY_CHARACTER, min_size=1, max_size=longest).filter(lambda text: bool(one_line(text)))
+SATURDAY = datetime(2026, 11, 14, 12, tzinfo=UTC)
+NEW = Standing()
 
 
-def one_line(text: str) -> str:
-    """What is left of a text in one line: no control characters (C0, C1), single spaces."""
-    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text).split())
+@cache
+def bundled() -> Curriculum:
+    return read_curriculum([BUNDLED])
 
 
-TOPICS = st.sampled_from(["Python decorators", "the French Revolution", "日本語の助詞"]) | texts(200)
-SOME_OBJECTIVES = st.lists(texts(300), min_size=1, max_size=20).map(tuple)
-NO_OBJECTIVES: st.SearchStrategy[tuple[str, ...]] = st.just(())
+def met(
+    mastery: float, grasp: Grasp, *, days: int = 3, score: float | None = None, fading: bool = False
+) -> ConceptStanding:
+    return ConceptStanding(mastery, grasp, fading, score, SATURDAY - timedelta(days=days), 1)
 
 
-def requests(
-    topics: st.SearchStrategy[str] = TOPICS,
-    objectives: st.SearchStrategy[tuple[str, ...]] = NO_OBJECTIVES | SOME_OBJECTIVES,
-) -> st.SearchStrategy[LessonRequest]:
-    return st.builds(
-        LessonRequest,
-        topic=topics,
-        level=st.sampled_from(Level),
-        objectives=objectives,
-        duration_minutes=st.integers(5, 240),
+def mastered(*names: str) -> dict[str, ConceptStanding]:
+    return {f"python/{name}": met(0.97, Grasp.MASTERED, score=0.95) for name in names}
+
+
+def ask(
+    topic: str,
+    minutes: int = 30,
+    *,
+    standing: Standing | None = NEW,
+    level: Level = Level.BEGINNER,
+    objectives: tuple[str, ...] = (),
+) -> ComposedLesson:
+    return compose(LessonRequest(topic, level, objectives, minutes, SATURDAY), standing, bundled())
+
+
+def opening(lesson: ComposedLesson) -> str:
+    return lesson.elements[0].content
+
+
+def about(lesson: ComposedLesson, concept: str) -> LessonElement:
+    return next(element for element in lesson.elements if element.concept == f"python/{concept}")
+
+
+def shape(lesson: ComposedLesson) -> list[tuple[str, str]]:
+    return [(element.kind, (element.concept or "").partition("/")[2]) for element in lesson.elements]
+
+
+def test_half_an_hour_on_one_concept() -> None:
+    lesson = ask("for loops")
+    assert shape(lesson) == [
+        ("objectives", ""),
+        ("warm_up", "conditionals"),
+        ("explanation", "for-loops"),
+        ("example", "for-loops"),
+        ("practice", "for-loops"),
+        ("check", "for-loops"),
+        ("answers", ""),
+        ("reflection", ""),
+    ]
+    assert lesson.title == "For loops: a first lesson"
+    assert lesson.objectives == bundled().by_id["python/for-loops"].objectives
+    assert (lesson.composer, lesson.standing) == ("concepts/1", StandingUsed.NEW)
+    assert lesson.concepts == ("python/for-loops",)
+    assert [release.partition("@")[0] for release in lesson.packs] == ["python"]
+
+
+def test_five_minutes_are_a_minute_for_each_part() -> None:
+    lesson = ask("for loops", 5)
+    kinds = [(element.kind, element.minutes) for element in lesson.elements]
+    assert kinds == [(kind, 1) for kind in ("objectives", "explanation", "practice", "check", "answers")]
+    assert "Next in line for you" in lesson.elements[-1].content
+
+
+def test_two_learners_get_two_lessons_for_the_same_request() -> None:
+    known = Standing(mastered("values-and-names", "numbers", "printing-and-input"), 1.0, SATURDAY)
+    first, second = ask("Python", 25), ask("Python", 25, standing=known)
+    assert first.concepts == ("python/values-and-names",)
+    assert second.concepts == ("python/strings",)
+    assert "Values and names" in opening(second)
+    assert "Left out, because you have mastered it" in opening(second)
+
+
+def test_a_whole_subject_begins_at_the_level_that_was_asked_for() -> None:
+    lesson = ask("Python", level=Level.INTERMEDIATE)
+    assert bundled().by_id[lesson.concepts[0]].level is Level.INTERMEDIATE
+    before = list(bundled().by_id)[: list(bundled().by_id).index(lesson.concepts[0])]
+    assert all(bundled().by_id[one].level is Level.BEGINNER for one in before if one.startswith("python/"))
+
+
+def test_what_is_asked_for_waits_for_what_it_builds_on() -> None:
+    names = ("conditionals", "functions", "arguments", "scope", "functions-as-values")
+    weak = {f"python/{name}": met(0.2, Grasp.BEGINNING, score=0.1, days=4) for name in names}
+    lesson = ask("decorators", standing=Standing({**mastered("values-and-names"), **weak}, None, SATURDAY))
+    assert lesson.concepts != ("python/decorators",)
+    assert "Decorators has to wait. It builds on " in opening(lesson)
+    assert "Next in line for you" in opening(lesson)
+    assert (about(lesson, lesson.concepts[0].partition("/")[2]).why or "").endswith(" builds on it.")
+
+
+def test_what_was_never_met_here_is_no_gap_but_a_question() -> None:
+    """A learner may have learnt elsewhere; only what the lesson builds on directly is looked at."""
+    lesson = ask("decorators", standing=Standing(mastered("values-and-names"), None, SATURDAY))
+    assert "python/decorators" in lesson.concepts
+    assert about(lesson, "functions-as-values").concept == "python/functions-as-values"
+    assert {element.concept for element in lesson.elements} & {"python/numbers", "python/booleans"} == set()
+
+
+def test_a_gap_that_fits_is_taught_first_where_there_is_time_and_warmed_up_where_not() -> None:
+    weak = Standing(
+        {
+            **mastered("values-and-names", "printing-and-input", "numbers", "strings", "booleans", "conditionals"),
+            "python/for-loops": met(0.3, Grasp.BEGINNING, score=0.4, days=4),
+        },
+        1.0,
+        SATURDAY,
     )
+    short, long = ask("lists", 20, standing=weak), ask("lists", 50, standing=weak)
+    assert short.concepts == ("python/lists",)
+    assert about(short, "for-loops").kind == "warm_up"
+    assert long.concepts == ("python/for-loops", "python/lists")
+    why = "You scored 40 % on For loops on Tuesday 10 November, and Lists builds on it."
+    assert about(short, "for-loops").why == about(long, "for-loops").why == why
 
 
-def of_kind(lesson: ComposedLesson, kind: str) -> list[LessonElement]:
-    return [element for element in lesson.elements if element.kind == kind]
+def test_what_fades_is_warmed_up_before_what_builds_on_it() -> None:
+    standing = Standing(
+        {
+            **mastered("values-and-names", "numbers", "strings", "booleans"),
+            "python/conditionals": met(0.7, Grasp.PROFICIENT, days=22, fading=True),
+        },
+        1.0,
+        SATURDAY,
+    )
+    lesson = ask("for loops", standing=standing)
+    assert about(lesson, "conditionals").kind == "warm_up"
+    assert about(lesson, "conditionals").why == "You held Conditionals well three weeks ago; it is fading."
+
+
+def test_a_module_goes_on_with_what_can_be_taught_without_a_gap() -> None:
+    # Of the module, all but formatting builds on lists.
+    first_steps = mastered("values-and-names", "printing-and-input", "numbers", "strings", "booleans")
+    held = {**first_steps, **mastered("conditionals", "for-loops", "while-loops", "loop-patterns")}
+    lesson = ask("working with text and data in Python", 50, standing=Standing(held, 1.0, SATURDAY))
+    assert lesson.concepts == ("python/formatting",)
+    assert not [element for element in lesson.elements if element.kind == "warm_up"]
+
+
+def test_a_known_weakness_further_back_is_warmed_up_as_well() -> None:
+    held = mastered("values-and-names", "printing-and-input", "numbers", "strings", "booleans", "for-loops")
+    weak = met(0.3, Grasp.BEGINNING, score=0.2)
+    lesson = ask("lists", 20, standing=Standing({**held, "python/conditionals": weak}, 1.0, SATURDAY))
+    assert lesson.concepts == ("python/lists",)
+    assert about(lesson, "conditionals").kind == "warm_up"
+
+
+def test_with_little_time_a_new_learner_is_asked_the_nearest_prerequisite() -> None:
+    lesson = ask("loop patterns", 10)
+    assert [concept for kind, concept in shape(lesson) if kind == "warm_up"] == ["for-loops"]
+
+
+def test_each_warm_up_has_another_question_than_the_last() -> None:
+    questions = bundled().by_id["python/conditionals"].questions
+    for lessons, question in enumerate(questions):
+        weak = ConceptStanding(0.3, Grasp.BEGINNING, False, 0.3, SATURDAY, lessons)
+        held = mastered("values-and-names", "printing-and-input", "numbers", "strings", "booleans")
+        lesson = ask("for loops", 25, standing=Standing({**held, "python/conditionals": weak}, 1.0, SATURDAY))
+        warm_up = about(lesson, "conditionals")
+        assert warm_up.kind == "warm_up"
+        assert question.text.strip() in warm_up.content
+        assert next(answer.reason.strip() for answer in question.answers if answer.right) in warm_up.content
+
+
+def test_what_is_mastered_goes_deeper_when_it_is_asked_for_by_name() -> None:
+    names = ("values-and-names", "booleans", "numbers", "strings", "printing-and-input", "conditionals", "for-loops")
+    lesson = ask("for loops", standing=Standing(mastered(*names), 1.0, SATURDAY))
+    concept = bundled().by_id["python/for-loops"]
+    explanation = about(lesson, "for-loops")
+    assert concept.explanations[Level.INTERMEDIATE].strip() in explanation.content
+    assert "one level deeper" in opening(lesson)
+    practised = "\n".join(element.content for element in lesson.elements if element.kind == "practice")
+    chosen = [one for one in concept.exercises if f": {one.title} (" in practised]
+    assert chosen
+    assert all(one.difficulty >= 2 for one in chosen)
 
 
 @pytest.mark.parametrize("level", Level)
-@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 9, 20])
-def test_the_minutes_add_up_for_every_duration(level: Level, count: int) -> None:
-    objectives = tuple(f"Explain part {number}" for number in range(count))
+def test_the_level_chooses_the_explanation(level: Level) -> None:
+    concept = bundled().by_id["python/for-loops"]
+    lesson = ask("for loops", level=level)
+    assert concept.explanations[level].strip() in about(lesson, "conditionals").content + "\n".join(
+        element.content for element in lesson.elements if element.kind == "explanation"
+    )
+
+
+def test_objectives_of_the_learner_pick_the_concept_and_stay_in_their_words() -> None:
+    objectives = ("Write a function that calls itself with a base case", "Juggle five balls")
+    lesson = ask("Python", objectives=objectives)
+    assert lesson.objectives == objectives
+    assert lesson.concepts == ("python/recursion",)
+    assert "No installed pack of teaching material treats objective 2." in opening(lesson)
+    for kind in ("practice", "check"):
+        text = "\n".join(element.content for element in lesson.elements if element.kind == kind)
+        assert all(f"**Objective {number}.** {line}" in text for number, line in enumerate(objectives, start=1))
+
+
+def test_an_objective_for_which_there_is_no_room_names_its_concept() -> None:
+    lesson = ask("for loops", objectives=("Write a decorator that passes all arguments through",))
+    assert lesson.concepts == ("python/for-loops",)
+    assert "For objective 1 there is a concept of its own, Decorators" in opening(lesson)
+
+
+def test_a_lesson_says_that_the_learner_could_not_be_looked_up() -> None:
+    lesson = ask("for loops", standing=None)
+    assert lesson.standing is StandingUsed.UNAVAILABLE
+    assert "could not be looked up in time" in opening(lesson)
+
+
+@pytest.mark.parametrize("topic", ["the French Revolution", "baking sourdough", "recursoin", "日本語の助詞"])
+@pytest.mark.parametrize("standing", [None, NEW])
+def test_what_no_pack_knows_is_an_outline(topic: str, standing: Standing | None) -> None:
+    lesson = ask(topic, standing=standing)
+    assert lesson.composer == "outline/2"
+    assert (lesson.concepts, lesson.packs) == ((), ())
+    assert opening(lesson).startswith("This is an outline.")
+    assert lesson.suggestions == (("Recursion",) if topic == "recursoin" else ())
+
+
+def test_without_packs_everything_is_an_outline() -> None:
+    request = LessonRequest("Python", Level.BEGINNER, (), 30, SATURDAY)
+    assert compose(request, NEW, Curriculum()).composer == "outline/2"
+
+
+@pytest.mark.parametrize("level", Level)
+@pytest.mark.parametrize("pace", [0.1, 1.0, 7.0])
+@pytest.mark.parametrize("topic", ["for loops", "Python", "loops and functions"])
+def test_the_minutes_add_up_for_every_duration(topic: str, pace: float, level: Level) -> None:
+    standing = Standing(
+        {**mastered("values-and-names", "numbers"), "python/conditionals": met(0.7, Grasp.PROFICIENT, fading=True)},
+        pace,
+        SATURDAY,
+    )
     for duration in range(5, 241):
-        lesson = compose(LessonRequest("recursion", level, objectives, duration))
+        lesson = ask(topic, duration, standing=standing, level=level)
         assert sum(element.minutes for element in lesson.elements) == duration
         assert all(1 <= element.minutes <= 45 for element in lesson.elements)
 
 
-@given(requests())
-def test_the_same_request_gives_the_same_lesson(request: LessonRequest) -> None:
-    again = LessonRequest(request.topic, request.level, tuple(request.objectives), request.duration_minutes)
-    assert compose(request) == compose(again)
-
-
-@given(requests())
-def test_an_event_can_record_it(request: LessonRequest) -> None:
-    lesson = compose(request)
-    recorded = LessonRequested(
-        learner_id="ada",
-        lesson_id="lesson-1",
-        topic=request.topic,
-        title=lesson.title,
-        level=lesson.level,
-        duration_minutes=lesson.duration_minutes,
-        objectives=lesson.objectives,
-        elements=lesson.elements,
-        composer=lesson.composer,
-    )
-    # Limits are checked by the contract itself; and what is written can be read again.
-    assert LessonRequested.model_validate_json(recorded.model_dump_json()) == recorded
-    assert lesson.composer == COMPOSER
-    assert (lesson.level, lesson.duration_minutes) == (request.level, request.duration_minutes)
-
-
-@given(requests())
-def test_the_kinds_come_in_their_order(request: LessonRequest) -> None:
-    kinds = " ".join(element.kind for element in compose(request).elements)
-    assert re.fullmatch(r"objectives( explanation practice check)+ reflection", kinds)
-
-
-@given(requests(objectives=SOME_OBJECTIVES))
-def test_every_given_objective_is_explained_practised_and_checked(request: LessonRequest) -> None:
-    lesson = compose(request)
-    assert lesson.objectives == request.objectives
-    for kind in ("explanation", "practice", "check"):
-        lines = "\n".join(element.content for element in of_kind(lesson, kind)).split("\n")
-        for number, objective in enumerate(request.objectives, start=1):
-            named = re.compile(
-                rf"(- )?\*\*Objective {number}( \(\d+ minutes?\))?\.\*\* {re.escape(one_line(objective))}"
-            )
-            assert any(named.fullmatch(line) for line in lines)
-
-
-@given(requests(objectives=NO_OBJECTIVES))
-def test_without_objectives_it_derives_a_few_that_name_the_topic(request: LessonRequest) -> None:
-    lesson = compose(request)
-    assert 2 <= len(lesson.objectives) <= 4
-    assert len(set(lesson.objectives)) == len(lesson.objectives)
-    assert all(one_line(request.topic) in objective for objective in lesson.objectives)
-    assert "You named no objectives" in lesson.elements[0].content
-
-
-@given(requests())
-def test_it_says_that_it_is_an_outline_that_knows_nothing_of_the_topic(request: LessonRequest) -> None:
-    lesson = compose(request)
-    assert lesson.elements[0].content.startswith("This is an outline.")
-    for element in (lesson.elements[0], *of_kind(lesson, "explanation")):
-        assert "without knowledge of" in element.content
-        assert "your own material" in element.content
-    assert one_line(request.topic) in lesson.elements[0].content
-
-
-@given(requests())
-def test_no_two_levels_give_the_same_lesson(request: LessonRequest) -> None:
-    lessons = [
-        compose(LessonRequest(request.topic, level, request.objectives, request.duration_minutes)) for level in Level
-    ]
-    titles = {lesson.title for lesson in lessons}
-    practices = {of_kind(lesson, "practice")[0].content for lesson in lessons}
-    explanations = {of_kind(lesson, "explanation")[0].content for lesson in lessons}
-    assert [len(titles), len(practices), len(explanations)] == [3, 3, 3]
-
-
-@given(requests())
-@example(LessonRequest("x" * 200, Level.ADVANCED, LONGEST_OBJECTIVES, 240))
-def test_the_times_of_the_steps_are_the_time_of_their_element(request: LessonRequest) -> None:
-    for element in compose(request).elements:
-        # A line that starts with a number is ours: an objective has its own word in front of it.
-        steps = [int(minutes) for minutes in re.findall(r"^\d\. \((\d+) min\) ", element.content, re.MULTILINE)]
-        assert all(minutes >= 1 for minutes in steps)
-        if element.kind == "practice" and element.content.count("**Objective ") > element.minutes:
-            assert not steps
-        elif element.kind != "check":
-            assert sum(steps) == element.minutes
-
-
-@given(requests(topics=st.just("Objective"), objectives=SOME_OBJECTIVES))
-def test_one_line_of_a_request_stays_one_line(request: LessonRequest) -> None:
-    usual = compose(
-        LessonRequest(request.topic, request.level, ("x",) * len(request.objectives), request.duration_minutes)
-    )
-    lesson = compose(request)
-    for element, plain in zip(lesson.elements, usual.elements, strict=True):
-        assert len(element.content.split("\n\n")) == len(plain.content.split("\n\n"))
-
-
-@pytest.mark.parametrize("duration", range(5, 241, 5))
-@pytest.mark.parametrize("level", Level)
-def test_the_largest_lesson_is_well_under_64_kib(level: Level, duration: int) -> None:
-    lesson = compose(LessonRequest("word " * 40, level, LONGEST_OBJECTIVES, duration))
-    assert sum(len(element.model_dump_json()) for element in lesson.elements) < 52 * 1024
-
-
-@pytest.mark.parametrize("duration", [5, 30, 120, 186, 240])
-def test_the_largest_lesson_in_any_script_fits_into_an_event(duration: int) -> None:
-    # Four bytes for each character is the most that UTF-8 needs; an event holds 256 KiB.
-    lesson = compose(LessonRequest("\U0001f600" * 200, Level.ADVANCED, ("\U0001f600" * 300,) * 20, duration))
-    size = sum(len(element.model_dump_json().encode()) for element in lesson.elements)
-    assert size + len("".join(lesson.objectives).encode()) < 192 * 1024
-
-
-def test_five_minutes_are_one_minute_for_each_step() -> None:
-    lesson = compose(LessonRequest("baking sourdough", Level.BEGINNER, (), 5))
-    assert [(element.kind, element.minutes) for element in lesson.elements] == [
-        ("objectives", 1),
-        ("explanation", 1),
-        ("practice", 1),
-        ("check", 1),
-        ("reflection", 1),
-    ]
-
-
-def test_a_long_lesson_comes_back_to_its_only_objective_each_time_in_another_way() -> None:
-    lesson = compose(LessonRequest("chess", Level.INTERMEDIATE, ("Explain why rooks belong on open files",), 240))
-    for kind in ("explanation", "practice", "check"):
-        elements = of_kind(lesson, kind)
-        assert len(elements) > 3
-        assert len({element.content for element in elements}) == len(elements)
-        assert all("Explain why rooks belong on open files" in element.content for element in elements)
-
-
-def test_practice_and_check_follow_what_an_objective_asks_for() -> None:
-    objectives = ("Compare lists with tuples", "Explain why tuples can be keys", "使い分ける")
-    lesson = compose(LessonRequest("Python sequences", Level.BEGINNER, objectives, 60))
-    compare, explain, other = (element.content for element in of_kind(lesson, "practice"))
-    assert "table" in compare
-    assert "because" in explain
-    assert "table" not in explain
-    assert "show it" in other
-    judged = [element.content.count("Good enough if") for element in of_kind(lesson, "check")]
-    assert all(count >= 1 for count in judged)
-
-
-def test_the_opening_lists_many_long_objectives_by_their_first_words() -> None:
-    few = compose(LessonRequest("chess", Level.BEGINNER, LONGEST_OBJECTIVES[:3], 60)).elements[0].content
-    many = compose(LessonRequest("chess", Level.BEGINNER, LONGEST_OBJECTIVES, 240)).elements[0].content
-    assert LONGEST_OBJECTIVES[2].strip() in few
-    listed = [line for line in many.split("\n") if line.startswith("- **Objective ")]
-    assert len(listed) == 20
-    assert all(f" {number:02} compare this" in line and len(line) < 160 for number, line in enumerate(listed))
-    assert "in full" in many
-
-
-def test_too_many_objectives_for_the_time_are_named_as_such() -> None:
-    objectives = tuple(f"Describe part {number}" for number in range(1, 13))
-    lesson = compose(LessonRequest("the human hand", Level.BEGINNER, objectives, 30))
-    assert "There is little time for 12 objectives. Pick the 4 objectives" in lesson.elements[0].content
-
-
 @pytest.mark.parametrize(
-    ("topic", "level", "title"),
-    [
-        ("Recursion", Level.BEGINNER, "Recursion: a first lesson"),
-        ("the French Revolution", Level.INTERMEDIATE, "The French Revolution: working with what you know"),
-        ("iPhone photography", Level.ADVANCED, "iPhone photography: in depth"),
-        ("ქართული ანბანი", Level.BEGINNER, "ქართული ანბანი: a first lesson"),
-        ("Why is the sky blue?", Level.BEGINNER, "Why is the sky blue? (a first lesson)"),
-        ("two\nlines", Level.BEGINNER, "Two lines: a first lesson"),
-    ],
+    ("minutes", "fewest", "most"), [(10, 1, 1), (25, 1, 1), (26, 2, 2), (50, 2, 2), (80, 3, 3), (81, 4, 4), (240, 8, 8)]
 )
-def test_titles(topic: str, level: Level, title: str) -> None:
-    assert compose(LessonRequest(topic, level, (), 30)).title == title
+def test_the_time_decides_how_many_concepts_there_are(minutes: int, fewest: int, most: int) -> None:
+    assert fewest <= len(ask("Python", minutes).concepts) <= most
 
 
-@pytest.mark.parametrize(
-    ("topic", "objectives", "duration"),
-    [
-        ("", (), 30),
-        (" \n\t", (), 30),
-        ("x" * 201, (), 30),
-        ("chess", ("Explain forks", " "), 30),
-        ("chess", ("x" * 301,), 30),
-        ("chess", ("x",) * 21, 30),
-        ("chess", (), 4),
-        ("chess", (), 241),
-    ],
-)
-def test_a_request_out_of_range_is_refused(topic: str, objectives: tuple[str, ...], duration: int) -> None:
-    with pytest.raises(ValueError, match=r"^(a|an) (lesson|topic|objective) "):
-        LessonRequest(topic, Level.BEGINNER, objectives, duration)
+def test_a_learner_who_takes_twice_as_long_gets_half_as_much() -> None:
+    known = mastered("values-and-names")
+    slow, usual = (ask("Python", 100, standing=Standing(known, pace, SATURDAY)) for pace in (2.0, 1.0))
+    assert (len(slow.concepts), len(usual.concepts)) == (2, 4)
 
 
-@given(
-    weights=st.lists(st.integers(1, 20), min_size=1, max_size=20).map(tuple),
-    least=st.integers(1, 5),
-    spare=st.integers(0, 300),
-)
-def test_minutes_are_apportioned_exactly_and_nearly_in_proportion(
-    weights: tuple[int, ...], least: int, spare: int
-) -> None:
-    parts = apportion(least * len(weights) + spare, weights, least=least)
-    assert sum(parts) == least * len(weights) + spare
-    for part, weight in zip(parts, weights, strict=True):
-        assert part >= least
-        assert abs(part - least - spare * weight / sum(weights)) <= 1
+@pytest.mark.parametrize("concept", bundled().by_id)
+def test_every_concept_is_taught_by_its_name(concept: str) -> None:
+    title = bundled().by_id[concept].title
+    lesson = ask(f"{title} in {bundled().pack_of(concept).title}", 60)
+    assert lesson.concepts == (concept,)
+    assert lesson.objectives == bundled().by_id[concept].objectives
+    for element in lesson.elements:
+        fences = [line for line in element.content.split("\n") if re.match(r" *```", line)]
+        assert len(fences) % 2 == 0
+        assert not re.search(r"^#{1,2} ", re.sub(r"```.*?```", "", element.content, flags=re.DOTALL), re.MULTILINE)
 
 
-def test_what_cannot_be_split_is_refused() -> None:
-    with pytest.raises(ValueError, match="cannot be split"):
-        apportion(2, (1, 1, 1))
+def test_a_lesson_on_everything_for_somebody_who_has_mastered_everything_is_a_review() -> None:
+    every = {one: met(0.97 if one != "python/sets" else 0.93, Grasp.MASTERED) for one in bundled().by_id}
+    lesson = ask("Python", 20, standing=Standing(every, 1.0, SATURDAY))
+    assert lesson.concepts == ("python/sets",)
+    assert "least firmly" in opening(lesson)
 
 
-@given(st.integers(5, 240), st.integers(1, 20), st.tuples(*[st.integers(1, 9)] * 3))
-def test_a_plan_visits_every_objective_in_order_and_as_often_as_the_others(
-    duration: int, count: int, shares: tuple[int, int, int]
-) -> None:
-    rounds = plan(duration, count, shares).rounds
-    by_visit = [[one for one in rounds if one.visit == visit] for visit in range(rounds[-1].visit + 1)]
-    assert [one for visit in by_visit for one in visit] == list(rounds)
-    for visit in by_visit:
-        assert (visit[0].start, visit[-1].stop) == (0, count)
-        assert all(before.stop == after.start for before, after in pairwise(visit))
-        assert all(one.start < one.stop for one in visit)
+def test_somebody_who_has_mastered_a_module_goes_on_behind_it() -> None:
+    module = bundled().pack_of("python/lists").modules[0]
+    names = [one.id.partition("/")[2] for one in module.concepts]
+    lesson = ask(f"{module.title} in Python", 20, standing=Standing(mastered(*names), 1.0, SATURDAY))
+    following = bundled().pack_of("python/lists").modules[1].concepts[0]
+    assert lesson.concepts == (following.id,)
+    assert "this comes next" in opening(lesson)
+
+
+def test_what_was_mastered_and_is_fading_is_taught_again() -> None:
+    standing = Standing({"python/values-and-names": met(0.95, Grasp.MASTERED, fading=True)}, 1.0, SATURDAY)
+    assert ask("Python", 20, standing=standing).concepts == ("python/values-and-names",)

@@ -44,7 +44,12 @@ def follow(exports: str, status_url: str) -> None:
         status = json.load(answer)
     lesson = json.loads(outputs[0])["lesson"]
     assert (lesson["learner_id"], lesson["topic"], lesson["duration_minutes"]) == ("ada", "Python decorators", 30)
-    assert "202 Accepted" in outputs[1]
-    waited_for = json.loads(outputs[3])
-    assert waited_for["average_score"] == 0.9
-    assert (status["lessons_requested"], status["lessons_completed"], status["average_score"]) == (1, 1, 0.9)
+    assert lesson["concepts"] == ["python/decorators"]
+    assert outputs[1].startswith(f"# {lesson['title']}")
+    assert "202 Accepted" in outputs[2]
+    waited_for = json.loads(outputs[4])
+    scores = {one["lesson_id"]: one["score"] for one in waited_for["lessons"]}
+    assert scores == {lesson["lesson_id"]: 0.4, "intro-to-loops": 0.9}
+    assert (status["lessons_requested"], status["lessons_completed"]) == (1, 2)
+    assert {one["concept"]: one["last_score"] for one in status["mastery"]} == {"python/decorators": 0.4}
+    assert "strengthen" in {one["kind"] for one in status["recommendations"]}

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from sidecar.append import EventAppender
-from sidecar.errors import AppendUnconfirmed
+from sidecar.errors import AppendUnconfirmed, SidecarUnavailable
+from sidecar.invocation import InvocationResponse
 from sidecar.log_reader import LogReader
 from sidecar.records import LogIdentity, LogSlice, NewRecord, PartitionBounds, StoredDocument
 from sidecar.state_reader import StateReader
@@ -58,6 +59,22 @@ class HeldAppender:
         except TimeoutError:
             raise AppendUnconfirmed("held") from None
         await self._log.append(records, timeout_seconds=timeout_seconds)
+
+
+class BrokenInvoker:
+    """Reaches no other service."""
+
+    async def invoke(
+        self,
+        app_id: str,
+        method: str,
+        path: str,
+        *,
+        body: bytes = b"",  # noqa: ARG002 - nothing is sent
+        headers: Mapping[str, str] | None = None,  # noqa: ARG002 - nothing is sent
+        timeout_seconds: float,
+    ) -> InvocationResponse:
+        raise SidecarUnavailable(f"{method} {path} of {app_id!r}", f"away, not only for {timeout_seconds} s")
 
 
 class BrokenReader:

@@ -22,6 +22,8 @@ STATUSES = {
     "listLessons": {200, 410, 422, 500, 503},
     "getLesson": {200, 404, 422, 500, 503},
     "getStatus": {200, 404, 422, 500, 503},
+    "getMastery": {200, 404, 422, 500, 503},
+    "getAdvice": {200, 404, 422, 500, 503},
     "getHealth": {200, 500},
     "getReadiness": {200, 500, 503},
 }
@@ -87,7 +89,8 @@ async def test_every_body_has_examples_that_are_what_they_show(description: Json
         for name, carrier in carriers.items():
             if name == "request" and method != "POST":
                 continue
-            (media,) = carrier["content"].values()
+            # Other forms of the same are for people.
+            media = carrier["content"].get(PROBLEM_TYPE) or carrier["content"][JSON_TYPE]
             shown = examples_of(media)
             assert shown, f"{method} {path}: no example of {name}"
             for example in shown:
@@ -132,6 +135,8 @@ async def test_answers_are_as_they_are_described(api: Api, description: Json) ->
         ("/status", "?learner_id=nobody"),
         ("/status", "?learner_id=no/body"),
         ("/status", ""),
+        ("/status/mastery", "?learner_id=ada"),
+        ("/status/advice", "?learner_id=ada"),
         ("/healthz", ""),
         ("/readyz", ""),
     ]:
@@ -158,6 +163,6 @@ async def test_a_service_by_itself_describes_what_it_serves(ports: Sidecar) -> N
 
     assert served == {
         Service.COURSE_AGENT: {"/generate-lesson", "/lessons", "/lessons/{lesson_id}"},
-        Service.USER_PROGRESS: {"/update-progress", "/status"},
+        Service.USER_PROGRESS: {"/update-progress", "/status", "/status/mastery", "/status/advice"},
         Service.PROJECTOR: set(),
     }

@@ -16,6 +16,11 @@ LESSON_FIELDS = {
     "duration_minutes",
     "objectives",
     "elements",
+    "composer",
+    "concepts",
+    "packs",
+    "standing",
+    "suggestions",
     "requested_at",
 }
 SHARED_FIGURES = {
@@ -56,7 +61,7 @@ async def test_a_lesson_is_in_the_answer_to_its_request(api: Api) -> None:
     assert lesson["objectives"] == ["Explain the light reactions"]
     assert before <= moment(lesson["requested_at"]) <= after
     for element in lesson["elements"]:
-        assert element.keys() == {"kind", "title", "minutes", "content"}
+        assert element.keys() == {"kind", "title", "minutes", "content", "concept", "why"}
     assert sum(element["minutes"] for element in lesson["elements"]) == 45
     kinds = {element["kind"] for element in lesson["elements"]}
     assert {"explanation", "practice", "check", "reflection"} <= kinds
@@ -87,6 +92,7 @@ async def test_the_location_of_a_lesson_shows_what_the_post_answered(api: Api) -
 
     assert accepted["headers"]["Location"] == f"/lessons/{accepted['lesson']['lesson_id']}"
     shown = await api.get(accepted["headers"]["Location"], after=accepted)
+    assert [element.pop("author") for element in shown["elements"]] == [None] * len(shown["elements"])
     assert {name: shown[name] for name in LESSON_FIELDS} == accepted["lesson"]
     assert shown["progress"] is None
     assert shown["as_of"].keys() == {"time", "positions"}
@@ -184,7 +190,8 @@ async def test_figures_of_a_learner_follow_their_definitions(api: Api) -> None:
     assert lessons["theirs"]["title"] is None
     assert status["recommendations"]
     for recommendation in status["recommendations"]:
-        assert recommendation["lesson_id"] in lessons
+        assert recommendation["lesson_id"] in lessons or recommendation["concept"]
+        assert recommendation["what"]
         assert recommendation["why"]
 
 

@@ -7,10 +7,14 @@ from collections.abc import AsyncIterator
 import pytest
 from fastapi import APIRouter, FastAPI, Request
 
-from command_api.lessons import lesson_router
+from command_api.lessons import LessonMaking, lesson_router
 from command_api.progress import progress_router
 from command_api.publisher import Publisher
+from command_api.standings import InvokedStandings
+from curriculum.material import Curriculum
+from learnflow.recorded_lessons import ProjectedLessons
 from learnflow.sidecar import Sidecar
+from query_api.projections import Projections
 from tests.http.harness import check_problem, client_of
 from web import problems
 from web.limits import MAX_BODY_BYTES
@@ -28,7 +32,14 @@ def app(ports: Sidecar) -> FastAPI:
     publisher = Publisher(ports.appender)
     app = FastAPI()
     problems.install(app)
-    for router in (lesson_router(publisher), progress_router(publisher), deliveries):
+    making = LessonMaking(
+        curriculum=Curriculum(),
+        standings=InvokedStandings(ports.invoker, 1),
+        recorded=ProjectedLessons(Projections(ports.state_reader)),
+        offer=lambda _: None,
+        repeat_seconds=1,
+    )
+    for router in (lesson_router(publisher, making), progress_router(publisher), deliveries):
         app.include_router(router)
     return app
 

@@ -18,7 +18,8 @@ from learnflow.sidecar import Sidecar, ports_of
 from query_api.cursor import Cursor
 from query_api.lessons import MAX_CURSOR
 from read_models import codec, keys
-from read_models.documents import ControlDocument, PartitionDocument
+from read_models.control import ControlDocument
+from read_models.documents import PartitionDocument
 from sidecar.embedded import EmbeddedSidecar
 from sidecar.errors import MessageTooLarge
 from sidecar.records import Put

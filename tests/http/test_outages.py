@@ -12,7 +12,8 @@ import pytest
 
 from learnflow.sidecar import Sidecar
 from read_models import codec, keys
-from read_models.documents import ControlDocument, LearnerDocument, LessonDocument
+from read_models.control import ControlDocument
+from read_models.documents import LearnerDocument, LessonDocument
 from sidecar.append import EventAppender
 from sidecar.embedded import EmbeddedSidecar
 from sidecar.errors import (

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from projector.lag_judging import DocumentsSaid, LogSaid, Look
-from read_models.documents import ControlDocument, LogIdentityDocument, PartitionDocument
+from read_models.control import ControlDocument, LogIdentityDocument
+from read_models.documents import PartitionDocument
 from sidecar.records import LogIdentity, PartitionBounds
 
 NOW_MS = 1_900_000_000_000

@@ -19,7 +19,7 @@ from learnflow.cli import main
 from learnflow.lag_command import exit_status
 from projector.engine import Engine
 from projector.lag_judging import judge
-from read_models.documents import ControlDocument
+from read_models.control import ControlDocument
 from sidecar.embedded import EmbeddedSidecar
 from tests.lag.looks import Scene
 from tests.projector.harness import REPORT

@@ -11,7 +11,8 @@ from projector.engine import Engine
 from projector.lag import measure
 from projector.lag_judging import LagReport, PartitionLag, PartitionState, TroubleKind, Watcher, judge
 from read_models import codec, keys
-from read_models.documents import BuildingDocument, ControlDocument, PartitionDocument
+from read_models.control import BuildingDocument, ControlDocument
+from read_models.documents import PartitionDocument
 from sidecar.delivery import Verdict
 from sidecar.embedded import EmbeddedSidecar
 from sidecar.records import StoredDocument

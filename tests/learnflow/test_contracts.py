@@ -13,7 +13,7 @@ from events.errors import BreakingSchemaChange
 from events.schemas import file_name
 from learnflow.cli import main
 from learnflow.contracts import SCHEMAS, check_schemas, contract_files, differing
-from tests.strategies import START, Fact, Report, Request, value_of
+from tests.strategies import START, Authoring, Fact, Report, Request, value_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,6 +44,7 @@ def test_every_event_is_valid_by_the_asyncapi_description() -> None:
     facts: dict[str, Fact] = {
         "LessonRequested": Request("r-1", "ada", START, "loops", "beginner"),
         "ProgressUpdated": Report("e-1", "ada", START, "l1", 1, None, 0, ()),
+        "LessonAuthored": Authoring("a-1", "ada", START, "l1", "Said anew."),
     }
     assert messages.keys() == facts.keys()
     for name, fact in facts.items():

@@ -14,7 +14,7 @@ from projector.parked.reading import parked_values
 from projector.parked.retrying import Retry
 from projector.parked.values import LogPosition, ParkedValue
 from read_models import codec, keys
-from read_models.documents import ControlDocument
+from read_models.control import ControlDocument
 from sidecar.records import StoredDocument
 from tests.parked.newer import newer, newer_value_of
 from tests.projector.harness import REPORT, World

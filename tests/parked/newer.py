@@ -4,7 +4,7 @@ import json
 from functools import partial
 from typing import ClassVar, Final
 
-from events.contracts import LessonRequested, ProgressUpdated
+from events.contracts import LessonAuthored, LessonRequested, ProgressUpdated
 from events.envelope import decode
 from events.errors import EventRejected
 from events.upcasting import UpcasterChain
@@ -25,7 +25,13 @@ class ProgressUpdated2(ProgressUpdated):
     VERSION: ClassVar[int] = 2
 
 
-_CONTRACTS: Final = (LessonRequested2, ProgressUpdated2)
+class LessonAuthored2(LessonAuthored):
+    """As version 1 has it."""
+
+    VERSION: ClassVar[int] = 2
+
+
+_CONTRACTS: Final = (LessonRequested2, ProgressUpdated2, LessonAuthored2)
 newer_decode: Final = partial(
     decode,
     contracts=_CONTRACTS,

@@ -9,7 +9,7 @@ from projector.parked import dropping
 from projector.parked.dropping import Grounds
 from projector.parked.errors import NothingParked
 from read_models import codec, keys
-from read_models.documents import DecisionDocument
+from read_models.control import DecisionDocument
 from sidecar.errors import SidecarUnavailable, StateConflict
 from tests.parked.harness import GROUNDS, accounted, change_control, drop_in, listed, retry_everything, retry_named
 from tests.parked.newer import newer_value_of

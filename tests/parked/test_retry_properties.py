@@ -12,6 +12,7 @@ from unittest.mock import patch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curriculum.material import Curriculum
 from projector import fold, learner_fold, learner_growth, needs
 from projector.parked.values import LogPosition
 from query_api.figures import platform_status
@@ -137,7 +138,7 @@ def test_outgrown_documents_are_folded_into_as_well(
         asyncio.run(run())
         assert accounted(world.values)["retried"] == len(late)
     expected = expected_platform(facts)
-    found = platform_status(partitions_of(world.values, 2)).model_dump()
+    found = platform_status(partitions_of(world.values, 2), Curriculum()).model_dump()
     # Only so many achievements are kept.
     for name in expected.keys() - {"achievements_awarded"}:
         assert found[name] == expected[name], name

@@ -8,10 +8,7 @@ import pytest
 from projector.errors import AccountsBroken, ForeignFold, LogMismatch
 from projector.parked import retrying
 from read_models import codec, keys
-from read_models.documents import (
-    LearnerDocument,
-    Position,
-)
+from read_models.documents import LearnerDocument, Position
 from sidecar.records import StoredDocument
 from tests.parked.harness import (
     accounted,

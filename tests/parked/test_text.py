@@ -22,7 +22,8 @@ from learnflow.parked_text import (
 )
 from projector.parked.outcomes import Outcome
 from projector.parked.values import ParkedValue
-from read_models.documents import DecisionDocument, ParkedDocument
+from read_models.control import DecisionDocument
+from read_models.documents import ParkedDocument
 
 HARMFUL = "\x1b[2J\x1b]0;owned\x07\r\b\x9b31m\u202e\u2066\u2028\x00\x7f"
 NOW_MS = 1_900_000_000_000

@@ -3,7 +3,7 @@
 from projector.engine import Engine
 from projector.pieces import PieceLimits
 from read_models import codec, keys
-from read_models.documents import ControlDocument
+from read_models.control import ControlDocument
 from sidecar.delivery import Verdict
 from sidecar.records import StoredDocument
 from tests.projector.world import MemoryLog, MemoryState

@@ -1,16 +1,18 @@
 """What the documents say, as the answers of the queries would."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import UTC, datetime
 from typing import Any
 
+from curriculum.material import Curriculum
 from query_api.figures import learner_status, platform_status
 from read_models import codec, keys
 from read_models.documents import CataloguePage, LearnerDocument, PartitionDocument
-from tests.projector.oracle import expected_learners, expected_platform
+from tests.projector.oracle import expected_concepts, expected_learners, expected_platform
 from tests.strategies import Fact
 
 GENERATION = 1
+NOW = datetime(2024, 3, 1, tzinfo=UTC)
 
 
 def partitions_of(values: Mapping[str, bytes], count: int) -> list[PartitionDocument]:
@@ -37,11 +39,24 @@ def check_figures(values: Mapping[str, bytes], facts: Iterable[Fact], partitions
             assert document is None
             continue
         assert document is not None
-        _check_learner(learner_status(document, date(2024, 3, 1)).model_dump(), expected[learner_id])
+        wanted = dict(expected[learner_id])
+        seen = {
+            concept: [(one.time_us, one.score_ppm) for one in found] for concept, found in document.concepts.items()
+        }
+        assert seen == wanted.pop("observations")
+        totals = document.totals
+        assert (totals.paced_lessons, totals.paced_time_ms, totals.paced_plan_minutes) == wanted.pop("pace")
+        _check_learner(learner_status(document, NOW, Curriculum()).model_dump(), wanted)
     documents = partitions_of(values, partitions)
-    found = platform_status(documents).model_dump()
+    found = platform_status(documents, Curriculum()).model_dump()
     for name, figure in expected_platform(facts).items():
         assert found[name] == figure, name
+    concepts: dict[str, tuple[int, ...]] = {}
+    for one in documents:
+        for concept, figures in one.concepts.items():
+            theirs = (figures.lessons, figures.scored, figures.score_sum_ppm, figures.weak)
+            concepts[concept] = tuple(map(sum, zip(theirs, concepts.get(concept, (0, 0, 0, 0)), strict=True)))
+    assert concepts == expected_concepts(facts)
     _check_catalogue(values, documents, expected)
 
 

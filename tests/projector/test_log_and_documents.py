@@ -8,7 +8,7 @@ import pytest
 
 from projector.errors import CheckpointBeyondLog, ForeignFold, HistoryGone, LogMismatch, LogRewritten
 from read_models import codec, keys
-from read_models.documents import ControlDocument
+from read_models.control import ControlDocument
 from sidecar.delivery import Verdict
 from sidecar.records import StoredDocument
 from tests.projector.harness import REPORT, World, switch

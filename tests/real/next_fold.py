@@ -15,7 +15,7 @@ from events.envelope import RecordedEvent
 from projector import fold, learner_fold
 from read_models.documents import LessonEntry, Totals
 
-VERSION: Final = "2"
+VERSION: Final = str(int(fold.FOLD_VERSION) + 1)
 MILLISECONDS: Final = 1000
 
 _fold_progress = learner_fold._fold_progress

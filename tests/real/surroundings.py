@@ -196,4 +196,7 @@ def wait_until_ready(replica: Replica, *, seconds: float = 60) -> None:
     Raises:
         TimeoutError: it does not become so in time.
     """
-    eventually(lambda: not waiting_for(replica), seconds=seconds)
+    try:
+        eventually(lambda: not waiting_for(replica), seconds=seconds)
+    except TimeoutError as late:
+        raise TimeoutError(f"not ready within {seconds:g} s: {waiting_for(replica)}") from late

@@ -13,6 +13,7 @@ import pytest
 from deploy.stack import tree
 from deploy.stack.infrastructure import Infrastructure
 from deploy.stack.stack import Stack
+from projector.fold import FOLD_VERSION
 from tests.deadlines import eventually
 from tests.real.replaying import (
     NEXT_FOLD,
@@ -63,7 +64,7 @@ def test_only_one_at_a_time_and_ctrl_c_ends_it_at_once(stack: Stack) -> None:
                 assert f"generation {number} is being built by process {first.pid} on {socket.gethostname()}" in refusal
             assert first.running
             told = generations(stack)[number]
-            assert (told["state"], told["fold"]) == ("building", "1")
+            assert (told["state"], told["fold"]) == ("building", FOLD_VERSION)
             assert f"process {first.pid} on {socket.gethostname()}" in told["note"]
             everyone, began = first.started, time.monotonic()
             assert everyone
@@ -93,8 +94,8 @@ def test_workers_end_with_the_parent_and_go_on_under_the_same_fold_only(stack: S
     before = _rows(stack)
     with Run(stack, "replay", "--resume", program=NEXT_FOLD) as other:
         refusal = other.refused()
-    assert f"generation {number} belongs to fold version 1" in refusal
-    assert "folds version 2" in refusal
+    assert f"generation {number} belongs to fold version {FOLD_VERSION}" in refusal
+    assert f"folds version {int(FOLD_VERSION) + 1}" in refusal
     assert _rows(stack) == before
     learnflow(stack, "replay", "--resume")
     assert serving(stack) == number

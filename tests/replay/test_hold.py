@@ -13,7 +13,7 @@ from projector.replay.switching import ask_for_quiet, try_switch
 from projector.replay.takeover import ATTEMPTS_BEFORE_QUIET, Follower
 from projector.targets import HOLD_SECONDS, Serving
 from read_models import codec, keys
-from read_models.documents import ControlDocument
+from read_models.control import ControlDocument
 from sidecar.delivery import Verdict
 from sidecar.records import LogRecord
 from tests.projector.harness import REPORT, World

@@ -28,14 +28,15 @@ from projector.replay.patience import patiently
 from projector.replay.takeover import Follower
 from projector.targets import HOLD_SECONDS, Serving
 from read_models import codec, keys
-from read_models.documents import ControlDocument, LearnerDocument, PartitionDocument
+from read_models.control import ControlDocument
+from read_models.documents import LearnerDocument, PartitionDocument
 from sidecar.delivery import Verdict
 from sidecar.errors import SidecarUnavailable, StateConflict
 from sidecar.records import Delete, LogRecord, Put
 from tests.projector.reading import check_accounts, check_figures
 from tests.projector.world import MemoryLog, MemoryState
 from tests.replay.stepping import FAULTS, FINE, Actor, SteppedLog, SteppedState, Steps
-from tests.strategies import Fact, Report, Request, reports, requests, value_of
+from tests.strategies import Authoring, Fact, Report, Request, reports, requests, value_of
 
 PARTITIONS = 2
 OWNERS = 2
@@ -148,7 +149,7 @@ class ReplayUnderFaults(RuleBasedStateMachine):
                     self.absent.append((number, len(self.log.contents[number]) - 1))
                 case (int(number), bytes(value)):
                     self.parked.append((number, self.log.append(number, value)))
-                case Request() | Report():
+                case Request() | Report() | Authoring():
                     self.accept([one])
 
     def accept(self, facts: Sequence[Fact]) -> None:

@@ -30,7 +30,8 @@ from projector.replay.switching import ask_for_quiet, try_switch
 from projector.replay.takeover import Follower
 from projector.targets import Target
 from read_models import codec, keys
-from read_models.documents import ControlDocument, PartitionDocument, RunDocument
+from read_models.control import ControlDocument, RunDocument
+from read_models.documents import PartitionDocument
 from sidecar.delivery import Verdict
 from sidecar.errors import SidecarUnavailable, StateConflict
 from sidecar.records import StoredDocument

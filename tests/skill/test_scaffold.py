@@ -31,7 +31,12 @@ RUN_SECONDS: Final = 100
 EVERY_SERVICE: Final = pytest.mark.parametrize("service", list(Service))
 ENDPOINTS: Final = {
     Service.COURSE_AGENT: {("POST", "/generate-lesson"), ("GET", "/lessons"), ("GET", "/lessons/{lesson_id}")},
-    Service.USER_PROGRESS: {("POST", "/update-progress"), ("GET", "/status")},
+    Service.USER_PROGRESS: {
+        ("POST", "/update-progress"),
+        ("GET", "/status"),
+        ("GET", "/status/mastery"),
+        ("GET", "/status/advice"),
+    },
     Service.PROJECTOR: set[tuple[str, str]](),
 }
 HEALTH: Final = {("GET", "/healthz"), ("GET", "/readyz")}

@@ -61,8 +61,8 @@ def get(port: int, path: str) -> tuple[int, bytes]:
 @pytest.mark.parametrize(
     ("app_id", "components"),
     [
-        ("course-agent", {"events", "documents", "secrets"}),
-        ("user-progress", {"events", "documents", "secrets"}),
+        ("course-agent", {"agents", "events", "documents", "secrets"}),
+        ("user-progress", {"agents", "events", "documents", "secrets"}),
         ("projector", {"events", "documents", "secrets"}),
         ("replay", {"documents", "secrets"}),
     ],

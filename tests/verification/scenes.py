@@ -15,7 +15,8 @@ from projector.engine import Engine
 from projector.pieces import PieceLimits
 from projector.verification import enumeration
 from read_models import codec, keys
-from read_models.documents import ControlDocument, PartitionDocument
+from read_models.control import ControlDocument
+from read_models.documents import PartitionDocument
 from sidecar.delivery import Verdict
 from sidecar.records import Delete, Put, StoredDocument
 from tests.projector.world import MemoryLog, MemoryState

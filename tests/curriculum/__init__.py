@@ -1,0 +1,1 @@
+"""The composer, packs of teaching material, and the search in them."""
