@@ -118,10 +118,9 @@ class Advice(BaseModel):
     author: Annotated[str, Field(min_length=1, max_length=100)]
 
 
-def status_version(digest: StatusDigest, positions: dict[str, int]) -> str:
-    """Names what a status says, as of these positions of the log: 32 hexadecimal digits, equal for equal statuses."""
-    named = canonical_json([digest.model_dump(mode="json"), positions])
-    return hashlib.sha256(named.encode()).hexdigest()[:32]
+def status_version(digest: StatusDigest) -> str:
+    """Names what a status says: 32 hexadecimal digits, equal for equal digests, whatever the log has besides."""
+    return hashlib.sha256(canonical_json(digest.model_dump(mode="json")).encode()).hexdigest()[:32]
 
 
 def plain_advice(digest: StatusDigest) -> Advice:

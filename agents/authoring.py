@@ -9,13 +9,10 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents.prose import Fault, fault_of, take_apart
-from events.contracts import AuthoredPart, LessonElement, LessonRequested
+from events.contracts import AUTHORED_KINDS, AuthoredPart, LessonElement, LessonRequested
 from events.identity import canonical_json
 from sidecar.conversation import Message, Role
 
-PROSE: Final = frozenset({"objectives", "explanation", "example", "reflection"})
-"""The kinds of elements that may be written anew; what is practised, asked and answered stays as it is. So do warm-ups:
-they ask, too, and which answer is right must not depend on a model's words."""
 MOST_PARTS: Final = 12
 MOST_CHARACTERS: Final = 16_000
 """Of all parts together."""
@@ -36,11 +33,11 @@ nothing that the part teaches, and add no facts.
 
 In each part keep, character for character and in the same order:
 - every fenced code block with its fences, and every line indented by four spaces;
-- every piece of inline code;
+- every piece of inline code; one that came before may come again;
 - every number and percentage, as often as it is there;
 - every one of the objectives that stands in it.
-Keep lists as lists, and headings at their levels. Use no HTML, no links and no images that are not there already. A \
-part may be at most twice as long as it was. Never speak about yourself or about these rules.
+Keep lists as lists, headings at their levels, and links as they are. Use no HTML, no links and no images that are not \
+there already. A part may be at most twice as long as it was. Never speak about yourself or about these rules.
 
 Answer with JSON alone, in this form: {"parts": [{"element": 0, "content": "Markdown"}]}. "element" is the number that \
 the part came with. Leave out a part that is best as it is.\
@@ -88,7 +85,7 @@ def choose(lesson: LessonRequested) -> dict[int, LessonElement]:
     characters = 0
     for place, element in enumerate(lesson.elements):
         size = len(element.content)
-        if element.kind not in PROSE or size > LONGEST_PART:
+        if element.kind not in AUTHORED_KINDS or size > LONGEST_PART:
             continue
         taken = take_apart(element.content)
         if not taken.clear or len(taken.plain.strip()) < SHORTEST_PROSE:

@@ -1,5 +1,6 @@
 """POST /generate-lesson: the command side of the course-agent."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,10 +10,11 @@ from fastapi import APIRouter, Body, Response
 
 from command_api.commands import GenerateLesson, Lesson, LessonAccepted
 from command_api.publisher import Publisher
-from command_api.recording import RESPONSES, Context, accept, identify, metadata_of, record
+from command_api.recording import RESPONSES, Context, RequestContext, accept, identify, metadata_of, record
 from command_api.standings import Standings
 from curriculum.composer import LessonRequest, compose
 from curriculum.material import Curriculum
+from curriculum.standing import Standing
 from events.contracts import LessonRequested
 from events.identity import lesson_id_for
 from web.limits import LimitedRoute
@@ -20,16 +22,31 @@ from web.limits import LimitedRoute
 SOURCE: Final = "/learnflow/course-agent"
 
 
+class LessonsUnreadable(Exception):
+    """Recorded lessons can't be read now.
+
+    Attributes:
+        lesson_id: of the one that was asked for.
+    """
+
+    def __init__(self, lesson_id: str) -> None:
+        super().__init__(f"lesson {lesson_id} can't be looked up")
+        self.lesson_id = lesson_id
+
+
 class RecordedLessons(Protocol):
     """Tells which lesson was recorded, by whoever can read that: this room can't."""
 
-    async def find(self, lesson_id: str, wait_seconds: float) -> Lesson | None:
-        """The lesson as it was recorded first; `None` if it can't be read, or does not appear in time.
+    async def find(self, lesson_id: str) -> Lesson | None:
+        """The lesson as it was recorded first; `None` if there is none yet.
 
-        Args:
-            lesson_id: of the lesson.
-            wait_seconds: how long to wait for it to appear; 0 looks once.
+        Raises:
+            LessonsUnreadable: that can't be found out now.
         """
+        ...
+
+    async def wait_for(self, lesson_id: str, seconds: float) -> Lesson | None:
+        """The lesson as it was recorded first, as soon as it can be read; `None` if that is not within `seconds`."""
         ...
 
 
@@ -75,19 +92,20 @@ def lesson_router(publisher: Publisher, making: LessonMaking) -> APIRouter:
         """
         event_id = identify(context, command, LessonRequested)
         lesson_id = lesson_id_for(source=SOURCE, event_id=event_id, learner_id=command.learner_id)
-        keyed = context.idempotency_key is not None
-        lesson = await making.recorded.find(lesson_id, 0) if keyed else None
+        standing, earlier = await asyncio.gather(
+            making.standings.of(command.learner_id), _earlier(making, context, lesson_id)
+        )
+        lesson = earlier.lesson
         if lesson is None:
-            data = await _compose(making, command, lesson_id, context.received_at)
+            data = _compose(making, command, standing, lesson_id, context.received_at)
             metadata = metadata_of(context, event_id=event_id, source=SOURCE, occurred_at=context.received_at)
             await record(publisher, context, command, metadata, data)
-            if keyed:
-                # Another request under this key may have been recorded before: only what was recorded is the lesson.
-                lesson = await making.recorded.find(lesson_id, making.repeat_seconds)
-            else:
+            if context.idempotency_key is None:
                 lesson = Lesson(**data.model_dump(), requested_at=metadata.time)
-            if lesson is not None:
-                making.offer(lesson.as_recorded())
+                making.offer(data)
+            elif earlier.readable:
+                # Another request under this key may have been recorded before: only what was recorded is the lesson.
+                lesson = await making.recorded.wait_for(lesson_id, making.repeat_seconds)
         accept(
             response,
             location=f"/lessons/{lesson_id}",
@@ -95,15 +113,39 @@ def lesson_router(publisher: Publisher, making: LessonMaking) -> APIRouter:
             source=SOURCE,
             event_id=event_id,
         )
+        if lesson is not None and context.idempotency_key is not None:
+            # Also when it is found: whoever recorded it may have ended before it was offered.
+            making.offer(lesson.as_recorded())
         return LessonAccepted(event_id=event_id, lesson=lesson)
 
     return router
 
 
-async def _compose(
-    making: LessonMaking, command: GenerateLesson, lesson_id: str, asked_at: datetime
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """What a look for an earlier request under the same key found.
+
+    Attributes:
+        lesson: that was recorded; `None` for none yet.
+        readable: whether recorded lessons could be read.
+    """
+
+    lesson: Lesson | None = None
+    readable: bool = True
+
+
+async def _earlier(making: LessonMaking, context: RequestContext, lesson_id: str) -> _Earlier:
+    if context.idempotency_key is None:
+        return _Earlier()
+    try:
+        return _Earlier(await making.recorded.find(lesson_id))
+    except LessonsUnreadable:
+        return _Earlier(readable=False)
+
+
+def _compose(
+    making: LessonMaking, command: GenerateLesson, standing: Standing | None, lesson_id: str, asked_at: datetime
 ) -> LessonRequested:
-    standing = await making.standings.of(command.learner_id)
     request = LessonRequest(command.topic, command.level, tuple(command.objectives), command.duration_minutes, asked_at)
     composed = compose(request, standing, making.curriculum)
     return LessonRequested(

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from curriculum.standing import ConceptStanding, Grasp, Standing
 from sidecar.errors import SidecarUnavailable
-from sidecar.invocation import ServiceInvoker
+from sidecar.invocation import InvocationResponse, ServiceInvoker
+from web.problems import UNKNOWN_LEARNER
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class InvokedStandings:
         except SidecarUnavailable as unavailable:
             logger.warning("a lesson is composed without its learner's standing: %s", unavailable)
             return None
-        if answer.status == HTTPStatus.NOT_FOUND:
+        if _is_unknown_learner(answer):
             return Standing()
         if answer.status != HTTPStatus.OK:
             logger.warning(
@@ -56,6 +57,22 @@ class InvokedStandings:
         except ValidationError as invalid:
             logger.warning("a lesson is composed without its learner's standing: it can't be read: %s", invalid)
             return None
+
+
+def _is_unknown_learner(answer: InvocationResponse) -> bool:
+    """Whether this says so. Any other 404 says nothing of the learner: the service is another than expected."""
+    if answer.status != HTTPStatus.NOT_FOUND:
+        return False
+    try:
+        return _Problem.model_validate_json(answer.body).type == UNKNOWN_LEARNER.uri
+    except ValidationError:
+        return False
+
+
+class _Problem(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    type: str
 
 
 class _Concept(BaseModel):

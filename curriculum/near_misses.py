@@ -7,7 +7,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from curriculum.search_index import Index, Name, Words
-from curriculum.topic_words import CONJUNCTIONS, FILLERS, spellings_of
+from curriculum.topic_words import CONJUNCTIONS, DOING, FILLERS, spellings_of, words_of
 
 MOST: Final = 5
 """How many titles are offered."""
@@ -22,12 +22,15 @@ _LEAST: Final = 0.55  # common to a name and a topic: a slip in one of the two w
 def near_misses(words: Words, index: Index) -> tuple[str, ...]:
     """Titles that were perhaps meant, best first; none where a word of the topic is far from all of the material.
 
+    Of a topic that names a pack, only what is in that pack may be meant.
+
     Args:
         words: of the topic.
         index: of the curriculum.
     """
     named = {word for title in index.titles if set(title) <= set(words) for word in title}
-    topics = [tuple(word for word in topic if word not in FILLERS | named) for topic in _apart(words)]
+    empty = FILLERS | named | DOING if named else FILLERS
+    topics = [tuple(word for word in topic if word not in empty) for topic in _apart(words)]
     wanted = tuple(word for topic in topics for word in topic)
     if not wanted or len(wanted) > _MOST_WORDS:
         return ()
@@ -36,8 +39,15 @@ def near_misses(words: Words, index: Index) -> tuple[str, ...]:
         near[word] = _near(word, index, named=bool(named))
         if not near[word]:
             return ()
+    packs = {
+        pack.id
+        for pack in {name.entry.pack.id: name.entry.pack for name in index.names}.values()
+        if set(words_of(pack.title)) <= set(words)
+    }
     best: dict[str, float] = {}
     for name in index.names:
+        if named and name.entry.pack.id not in packs:
+            continue
         score = max(_score(near, topic, name) for topic in (wanted, *topics))
         title = name.entry.target.title
         if score >= _LEAST and score > best.get(title, 0):

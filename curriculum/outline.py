@@ -28,6 +28,7 @@ from curriculum.prose import (
     in_a_sentence,
     in_one_line,
     listed,
+    literal,
     shortened,
     with_subtitle,
 )
@@ -52,6 +53,7 @@ class _Round:
 
     heading: str
     topic: str
+    """In Markdown."""
     level: LevelWording
     pace: RoundPace
     objectives: tuple[tuple[int, str], ...]
@@ -66,7 +68,8 @@ def outline(
     The elements are `objectives`, then one or more rounds of `explanation`, `practice`, `check`, then `reflection`.
     Their minutes are at least 1, at most 45, and add up to the requested duration. Objectives of the request are taken
     as they are, in their order; each is in at least one explanation, one practice and one check. In the text of the
-    elements, line breaks and other control characters of the request become spaces: one line stays one line.
+    elements, line breaks and other control characters of the request become spaces: one line stays one line; and what
+    would be Markdown is escaped.
 
     Args:
         request: what is asked for.
@@ -75,7 +78,7 @@ def outline(
     """
     topic = in_a_sentence(request.topic)
     # A long topic is named in full at the start; after that its beginning will do.
-    short_topic = in_a_sentence(shortened(request.topic, LONGEST_PLAIN_TOPIC))
+    short_topic = literal(in_a_sentence(shortened(request.topic, LONGEST_PLAIN_TOPIC)))
     level = LEVELS[request.level]
     objectives = request.objectives or _derived_objectives(topic, level, request.duration_minutes)
     pace = plan(request.duration_minutes, len(objectives), level.shares)
@@ -85,7 +88,7 @@ def outline(
     notes = [_unknown(short_topic, suggestions)]
     if standing is StandingUsed.UNAVAILABLE:
         notes.append(OUTLINE_UNFITTED)
-    elements = [_opening(topic, lines, pace, notes, derived=not request.objectives)]
+    elements = [_opening(literal(topic), lines, pace, notes, derived=not request.objectives)]
     for number, round_pace in enumerate(pace.rounds, start=1):
         heading = f"Round {number} of {len(pace.rounds)}: " if len(pace.rounds) > 1 else ""
         numbered = tuple(enumerate(lines, start=1))[round_pace.start : round_pace.stop]
@@ -132,7 +135,7 @@ def _opening(
         OUTLINE_NOTICE.format(topic=topic),
         *notes,
         heading,
-        bullets(f"**Objective {number}.** {text}" for number, text in enumerate(objectives, start=1)),
+        bullets(_objective(number, text) for number, text in enumerate(objectives, start=1)),
     ]
     if derived:
         paragraphs.append(
@@ -176,7 +179,7 @@ def _opening(
 
 def _explanation(this: _Round) -> LessonElement:
     pace = this.pace
-    named = [f"**Objective {number}.** {text}" for number, text in this.objectives]
+    named = [_objective(number, text) for number, text in this.objectives]
     if pace.visit:
         # What to look for was said on the first visit, and would spoil the recall that this one starts with.
         back = RETURNS[pace.visit - 1]
@@ -206,7 +209,7 @@ def _practice(this: _Round) -> LessonElement:
         paragraphs.append("There is not time for every task. Do those of the objectives you need most.")
     for (number, text), share in zip(this.objectives, minutes, strict=True):
         time = f" ({amount(share, 'minute')})" if several and share else ""
-        paragraphs += [f"**Objective {number}{time}.** {text}", _tasks(this, text, share)]
+        paragraphs += [_objective(f"{number}{time}", text), _tasks(this, text, share)]
     paragraphs.append("A task that needs longer than its minutes: talk it through now, and do it in full later.")
     if pace.practice > 1:
         paragraphs.append(this.level.when_stuck)
@@ -241,7 +244,7 @@ def _check(this: _Round) -> LessonElement:
     for number, text in this.objectives:
         question = wording_for(text).question
         paragraphs.append(
-            f"**Objective {number}.** {text}\n\n- {question.text}\n- Good enough if {question.good_enough_if}"
+            f"{_objective(number, text)}\n\n- {question.text}\n- Good enough if {question.good_enough_if}"
         )
     if pace.check >= _ROOM_FOR_SECOND_QUESTION and len(this.objectives) == 1:
         extra = RETURNS[pace.visit - 1].question if pace.visit else this.level.questions[this.objectives[0][0] % 2 - 1]
@@ -279,6 +282,11 @@ def _reflection(topic: str, level: LevelWording, objective_count: int, minutes: 
         ),
     ]
     return _element("reflection", "Look back, and choose what is next", minutes, paragraphs)
+
+
+def _objective(number: int | str, text: str) -> str:
+    """An objective with its number, in Markdown that shows the objective as it was typed."""
+    return f"**Objective {number}.** {literal(text)}"
 
 
 def _which(this: _Round) -> str:

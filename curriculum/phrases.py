@@ -68,14 +68,18 @@ STANDING_UNAVAILABLE: Final = (
     "not to what you know already."
 )
 NEW_LEARNER: Final = (
-    "Nothing is recorded of what you know yet, so this lesson is fitted to the level you chose. Report how it went, "
-    "and the next one fits you better."
+    "Nothing is recorded of what you know of this yet, so this lesson is fitted to the level you chose. Report how it "
+    "went, and the next one fits you better."
 )
 UNTREATED: Final = (
     "No installed pack of teaching material treats {objectives}. You asked for it, so it "
     "stays in the lesson, with tasks that fit any subject: your own material has to supply the facts."
 )
 TREATED_ELSEWHERE: Final = (
+    "For {objectives} there is a concept of its own, {concept}, which is no part of the topic that you named. It stays "
+    "in the lesson, with tasks that fit any subject; ask for {concept} to get its material."
+)
+TREATED_LATER: Final = (
     "For {objectives} there is a concept of its own, {concept}, and no room for it today. It stays in the lesson, with "
     "tasks that fit any subject; ask for {concept} to get its material."
 )

@@ -1,9 +1,11 @@
 """How texts of others get into the sentences and the Markdown of a lesson."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+_EFFECTIVE: Final = re.compile(r"[\\`*_\[\]<>&~]")  # characters with a meaning within a line
 LONGEST_PLAIN_TOPIC: Final = 60
 _SEVERAL: Final = 2
 _PUNCTUATION: Final = (".", "!", "?", ":", ";", ",")
@@ -15,6 +17,15 @@ def in_one_line(text: str) -> str:
     A line break inside an objective would end its list item, and what follows could pass for a heading of the lesson.
     """
     return " ".join("".join(" " if unicodedata.category(char) == "Cc" else char for char in text).split())
+
+
+def literal(text: str) -> str:
+    """The text in one line, as Markdown that shows it character by character.
+
+    What a learner typed is no Markdown: a topic such as `![x](http://...)` must load nothing, and `__init__` keeps its
+    underscores. Only within a line: what would make a block at the beginning of one is not escaped.
+    """
+    return _EFFECTIVE.sub(r"\\\g<0>", in_one_line(text))
 
 
 def in_a_sentence(topic: str) -> str:

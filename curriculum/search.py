@@ -1,14 +1,14 @@
 """Finds what a topic names in the teaching material: surely, or nearly."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, TypeVar
 
 from curriculum.material import Concept, Curriculum, Module, Pack
 from curriculum.near_misses import near_misses
-from curriculum.search_index import ARTICLES, Entry, Index, Strength, Words, index_of
-from curriculum.topic_words import CONJUNCTIONS, CONNECTIVES, DOING, FILLER_PHRASES, FILLERS, UNITS, words_of
+from curriculum.search_index import ARTICLES, Entry, Index, Strength, Words, extend, index_of
+from curriculum.topic_words import APART, CONJUNCTIONS, CONNECTIVES, DOING, FILLER_PHRASES, FILLERS, UNITS, words_of
 
 T = TypeVar("T")
 
@@ -66,11 +66,15 @@ def find(topic: str, curriculum: Curriculum) -> Finding:
         topic: any text in any language. The same topic always finds the same.
         curriculum: where to look. A first call with it takes longer than later ones.
     """
+    certain = find_certain(topic, curriculum)
+    return Finding(suggestions=near_misses(words_of(topic), index_of(curriculum))) if certain is None else certain
+
+
+def find_certain(topic: str, curriculum: Curriculum) -> Finding | None:
+    """What a topic names with certainty, as `find` has it; `None` where that is nothing."""
     words = words_of(topic)
-    index = index_of(curriculum)
-    hits = _named(words, index)
-    certain = None if hits is None else _certain(words, hits)
-    return Finding(suggestions=near_misses(words, index)) if certain is None else certain
+    hits = _named(words, index_of(curriculum))
+    return None if hits is None else _certain(words, hits)
 
 
 def _named(words: Words, index: Index) -> tuple[_Hit, ...] | None:
@@ -112,27 +116,42 @@ def _skips(words: Words, start: int, empty: frozenset[str], index: Index) -> Ite
 
 def _hits(words: Words, start: int, index: Index) -> Iterator[_Hit]:
     """The names that begin with a word."""
-    for names, unwanted in ((index.exact, ARTICLES), (index.loose, CONNECTIVES)):
-        if words[start] in unwanted:
-            continue
-        said: list[str] = []
-        for stop in range(start, min(len(words), start + _GAPS * index.longest)):
-            if words[stop] in unwanted:
-                continue
-            said.append(words[stop])
-            if len(said) > index.longest:
-                break
-            entries = names.get(tuple(said))
-            # A name of fillers alone, such as "learning to learn", is one only where it is the whole topic.
-            if entries and not FILLERS.issuperset(said):
-                yield _Hit(start, stop + 1, len(said), tuple(entries))
+    if words[start] not in ARTICLES:
+        yield from _spread(words, start, index, index.exact, _exactly)
+    if words[start] not in CONNECTIVES:
+        yield from _spread(words, start, index, index.loose, extend)
     yield from _joined(words, start, index)
 
 
+def _spread(
+    words: Words,
+    start: int,
+    index: Index,
+    names: Mapping[Words, Sequence[Entry]],
+    add: Callable[[list[str], str], None],
+) -> Iterator[_Hit]:
+    """Names that begin with a word and go on with what `add` keeps of the next ones."""
+    said: list[str] = []
+    for stop in range(start, min(len(words), start + _GAPS * index.longest)):
+        before = len(said)
+        add(said, words[stop])
+        if len(said) > index.longest:
+            break
+        entries = names.get(tuple(said)) if len(said) > before else None
+        # A name of fillers alone, such as "learning to learn", is one only where it is the whole topic.
+        if entries and not FILLERS.issuperset(said):
+            yield _Hit(start, stop + 1, sum(word != APART for word in said), tuple(entries))
+
+
+def _exactly(said: list[str], word: str) -> None:
+    if word not in ARTICLES:
+        said.append(word)
+
+
 def _joined(words: Words, start: int, index: Index) -> Iterator[_Hit]:
-    """Two names that share their last word, such as `for and while loops`."""
+    """Two names that share their last word, such as `for and while loops`; not where the first is a name by itself."""
     match words[start : start + 4]:
-        case (first, conjunction, second, head) if conjunction in CONJUNCTIONS:
+        case (first, conjunction, second, head) if conjunction in CONJUNCTIONS and (first,) not in index.exact:
             entries = [index.exact.get((word, head), ()) for word in (first, second)]
             if all(entries):
                 yield _Hit(start, start + 4, 3, tuple(entry for both in entries for entry in both))

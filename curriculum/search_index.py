@@ -10,13 +10,14 @@ from typing import Final
 from typing_extensions import override
 
 from curriculum.material import Concept, Curriculum, Module, Pack
-from curriculum.topic_words import APART, CONNECTIVES, FILLERS, spellings_of, words_of
+from curriculum.topic_words import APART, CONJUNCTIONS, CONNECTIVES, FILLERS, SPANNED, spellings_of, words_of
 
 Words = tuple[str, ...]
 
-ARTICLES: Final = frozenset(("a", "an", "the", APART))
+ARTICLES: Final = frozenset(("a", "an", "the"))
 """What is left out of account even in names that consist of little words, such as `and or not`."""
 
+_SEPARATOR: Final = frozenset((APART,))
 _FEWEST_WORDS: Final = 2  # "for loops" without its connective would be another topic
 _FEWEST_SHARING: Final = 2
 _KEPT: Final = 4
@@ -57,7 +58,7 @@ class Index:
 
     Attributes:
         exact: what is named by words in this order; articles are left out.
-        loose: what is named by words in this order; connectives are left out.
+        loose: what is named by words in this order, as `joined` has them.
         names: all names, in the usual order.
         vocabulary: their words.
         titles: of the packs, each in the words that count; a pack whose title has none is left out.
@@ -103,8 +104,10 @@ def _made(same: _Same) -> Index:
             words = _without(words_of(text), ARTICLES)
             for spelling in spellings_of(words):
                 _enter(exact, spelling, entry)
+                _enter(exact, _without(spelling, _SEPARATOR), entry)
                 bare = _without(spelling, CONNECTIVES)
                 if len(bare) >= _FEWEST_WORDS:
+                    _enter(loose, joined(spelling), entry)
                     _enter(loose, bare, entry)
             apart = words if entry.strength is Strength.PACK else _apart_from(words, title)
             if apart and apart != words:
@@ -123,6 +126,26 @@ def _made(same: _Same) -> Index:
         titles=[title for pack in same.curriculum.packs if (title := _without(words_of(pack.title), FILLERS))],
         longest=max(map(len, (*exact, *loose)), default=0),
     )
+
+
+def joined(words: Words) -> Words:
+    """Words without what a name may be spread across; one `APART` stands for what joins two topics, however it is said.
+
+    So `try/except` is the name `try and except`, but `lists and dictionaries` is not `lists of dictionaries`.
+    """
+    said: list[str] = []
+    for word in words:
+        extend(said, word)
+    return tuple(said)
+
+
+def extend(said: list[str], word: str) -> None:
+    """Add the next word of a topic or a name to those that `joined` has of it."""
+    if word in CONJUNCTIONS:
+        if said and said[-1] != APART:
+            said.append(APART)
+    elif word not in SPANNED:
+        said.append(word)
 
 
 def _texts(pack: Pack) -> Iterator[tuple[str, Entry]]:

@@ -65,23 +65,37 @@ CONNECTIVES: Final = frozenset(
 """Words that may be missing, or be others, between the words of a name."""
 CONJUNCTIONS: Final = frozenset({APART, *words_of("and or vs versus plus then")})
 """What stands between two topics that are asked for together."""
+SPANNED: Final = CONNECTIVES - CONJUNCTIONS - {"to"}
+"""Words across which a name may be spread; across another, `lists and dictionaries`, there are two topics."""
 FILLERS: Final = CONNECTIVES | {
     SIGN,
     *words_of(
         "introduction intro introductory basic fundamental essential overview beginner intermediate advanced about"
     ),
-    *words_of("how what why when do does is are i we can learn learning study understand understanding use using"),
-    *words_of("tutorial lesson course guide explained master mastering programming coding code language concept"),
+    *words_of(
+        "how what why when do does is are i we my can please learn learning study understand understanding use using"
+    ),
+    *words_of("tutorial lesson guide explained mastering"),
 }
 """Words that say nothing about which topic it is."""
-DOING: Final = frozenset(words_of("create make write build define work working do need handle add"))
-"""Next to the name of a pack these say nothing either: `write functions in Python`."""
+DOING: Final = frozenset(
+    words_of(
+        "create make write build define work working do need handle add "
+        "language master course concept code coding programming"
+    )
+)
+"""Next to the name of a pack these say nothing either: `write functions in Python`, but `language classes`."""
 UNITS: Final = frozenset(words_of("minute hour day week month"))
 """What a lesson is to take: with a number before it, it says nothing about the topic either."""
 FILLER_PHRASES: Final = tuple(
     map(
         words_of,
-        ("teach me", "show me", "help me with", "getting started", "from scratch", "deep dive", "crash course"),
+        (
+            *("teach me", "show me", "help me", "help me with", "can you", "could you", "be able to"),
+            *("i want to", "i want to know", "i would like to", "difference between"),
+            *("getting started", "from scratch", "deep dive", "crash course"),
+            *("for kids", "for children", "for dummies"),
+        ),
     )
 )
 """The same, of several words."""

@@ -5,7 +5,7 @@ A contract only grows: a new field has a default. What would break an old event 
 """
 
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -127,6 +127,10 @@ class ProgressUpdated(EventData):
     achievements: Annotated[
         tuple[Annotated[str, Field(min_length=1, max_length=100)], ...], Field(strict=False, max_length=50)
     ] = ()
+
+
+AUTHORED_KINDS: Final = frozenset({"objectives", "explanation", "example", "reflection"})
+"""Kinds of elements that a model may write anew: those that ask nothing, and whose right answer is not in them."""
 
 
 class AuthoredPart(BaseModel):

@@ -5,8 +5,12 @@ import logging
 from typing import Final
 
 from command_api.commands import Lesson
+from command_api.lessons import LessonsUnreadable
+from events.contracts import LessonElement, Level, StandingUsed
+from query_api.answers import moment_us
 from query_api.projections import Projections
-from query_api.recorded import await_lesson
+from query_api.recorded import await_lesson, recorded_lesson
+from read_models.documents import LessonDocument
 from sidecar.errors import SidecarError
 from web.problems import ProblemError
 
@@ -25,20 +29,52 @@ class ProjectedLessons:
         self._projections = projections
         self._waiting = 0
 
-    async def find(self, lesson_id: str, wait_seconds: float) -> Lesson | None:
+    async def find(self, lesson_id: str) -> Lesson | None:
         """See `RecordedLessons`."""
-        if wait_seconds > 0 and self._waiting >= MOST_WAITING:
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                found = await recorded_lesson(self._projections, lesson_id)
+        except (TimeoutError, SidecarError, ProblemError) as failure:
+            logger.warning("lesson %s is not looked up: %s", lesson_id, str(failure) or type(failure).__name__)
+            raise LessonsUnreadable(lesson_id) from failure
+        return None if found is None else _as_answered(found)
+
+    async def wait_for(self, lesson_id: str, seconds: float) -> Lesson | None:
+        """See `RecordedLessons`."""
+        if self._waiting >= MOST_WAITING:
             return None
         self._waiting += 1
         try:
-            async with asyncio.timeout(max(wait_seconds, LOOK_SECONDS)):
-                found = await await_lesson(self._projections, lesson_id, wait_seconds)
-        except (TimeoutError, SidecarError, ProblemError) as failure:
-            logger.warning("lesson %s is not looked up: %s", lesson_id, str(failure) or type(failure).__name__)
-            return None
+            found = await await_lesson(self._projections, lesson_id, seconds)
         finally:
             self._waiting -= 1
-        if found is None:
-            return None
-        # As it was recorded: what a model wrote later is read by GET.
-        return Lesson.model_validate(found.model_dump(include=set(Lesson.model_fields)))
+        return None if found is None else _as_answered(found)
+
+
+def _as_answered(lesson: LessonDocument) -> Lesson:
+    return Lesson(
+        lesson_id=lesson.lesson_id,
+        learner_id=lesson.learner_id,
+        topic=lesson.topic,
+        title=lesson.title,
+        level=Level(lesson.level),
+        duration_minutes=lesson.duration_minutes,
+        objectives=lesson.objectives,
+        elements=[
+            LessonElement(
+                kind=one.kind,
+                title=one.title,
+                minutes=one.minutes,
+                content=one.content,
+                concept=one.concept,
+                why=one.why,
+            )
+            for one in lesson.elements
+        ],
+        composer=lesson.composer,
+        concepts=lesson.concepts,
+        packs=lesson.packs,
+        standing=StandingUsed(lesson.standing),
+        suggestions=lesson.suggestions,
+        requested_at=moment_us(lesson.requested_at_us),
+    )

@@ -29,7 +29,7 @@ def observe(head: LearnerDocument, entry: LessonEntry, event: RecordedEvent, dat
     """Keep what a report says about the concepts of its lesson: a score, or that it was completed without one."""
     if data.score_ppm is None and data.completion_ppm != PPM:
         return
-    one = Observation(event.time_us, event.fingerprint, data.score_ppm)
+    one = Observation(event.time_us, event.event_id, data.score_ppm)
     if entry.summary is None:
         _keep(entry.waiting, one)
     else:

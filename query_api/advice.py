@@ -89,7 +89,7 @@ def advice_router(
         headers = await demand.meet(projections, response)
         status = learner_status(await find_learner(projections, learner_id, headers), now(), curriculum)
         digest = digest_of(status)
-        version = status_version(digest, status.as_of.positions)
+        version = status_version(digest)
         advice = None if adviser is None else await adviser(learner_id, version, digest)
         advice = advice or plain_advice(digest)
         return StatusAdvice(

@@ -12,7 +12,7 @@ from curriculum.standing import Grasp
 from events.quantities import PPM, from_ppm
 from events.times import to_microseconds
 from query_api.answers import ConceptMastery, Pace, StuckConcept, moment_us
-from read_models.documents import ConceptFigures, LearnerDocument, Observation, PartitionDocument, Totals
+from read_models.documents import CONCEPTS_KEPT, ConceptFigures, LearnerDocument, Observation, PartitionDocument, Totals
 from read_models.mastery import Trace, trace
 
 MASTERED: Final = 0.8
@@ -67,8 +67,13 @@ def pace_of(totals: Totals) -> Pace | None:
 def stuck_concepts(partitions: Iterable[PartitionDocument], curriculum: Curriculum) -> list[StuckConcept]:
     """Where learners get stuck: concepts with enough scores and a low mean, the lowest first."""
     figures: dict[str, ConceptFigures] = {}
-    for partition in partitions:
+    documents = list(partitions)
+    full = [max(one.concepts) for one in documents if len(one.concepts) >= CONCEPTS_KEPT]
+    for partition in documents:
         for concept_id, theirs in partition.concepts.items():
+            # A full partition has dropped what comes after; without its share the sum would be of some learners only.
+            if full and concept_id > min(full):
+                continue
             ours = figures.setdefault(concept_id, ConceptFigures())
             ours.lessons += theirs.lessons
             ours.scored += theirs.scored

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 
-from events.contracts import Level
+from events.contracts import AUTHORED_KINDS, Level
 from events.identity import ID_PATTERN
 from query_api import listing, rendering
 from query_api.answers import Element, LessonInFull, LessonList, LessonListed, moment_us
@@ -74,7 +74,7 @@ def lessons_router(projections: Projections) -> APIRouter:
         demand: WantedConsistency,
         lesson_id: Annotated[str, Path(pattern=ID_PATTERN, description="From POST /generate-lesson or a list.")],
         accept: Annotated[
-            str | None, Header(description="`text/markdown` or `text/html` for a lesson to be read; else JSON.")
+            list[str] | None, Header(description="`text/markdown` or `text/html` for a lesson to be read; else JSON.")
         ] = None,
     ) -> LessonInFull | Response:
         """Show a lesson with all its steps, and how far its learner got; to programs, or to be read."""
@@ -82,7 +82,7 @@ def lessons_router(projections: Projections) -> APIRouter:
         lesson = await find_lesson(projections, lesson_id)
         if lesson is None:
             raise ProblemError(UNKNOWN_LESSON, headers=headers)
-        form = preferred(accept, rendering.FORMS)
+        form = preferred(",".join(accept) if accept else None, rendering.FORMS)
         response.headers["Vary"] = "Accept"
         if form == rendering.JSON:
             return lesson
@@ -118,9 +118,10 @@ def _in_forms(described: dict[int | str, dict[str, Any]]) -> dict[int | str, dic
 
 
 def _to_be_read(lesson: LessonInFull, form: str, headers: dict[str, str]) -> Response:
+    headers |= {"X-Content-Type-Options": "nosniff"}
     if form == rendering.MARKDOWN:
         return Response(rendering.markdown(lesson), media_type=f"{form}; charset=utf-8", headers=headers)
-    headers |= {"Content-Security-Policy": rendering.PAGE_POLICY, "X-Content-Type-Options": "nosniff"}
+    headers |= {"Content-Security-Policy": rendering.PAGE_POLICY}
     return Response(rendering.page(lesson), media_type=form, headers=headers)
 
 
@@ -218,16 +219,20 @@ def _elements(snapshot: Snapshot, lesson: LessonDocument) -> list[Element]:
     """The lesson's steps, those that a model wrote anew as it wrote them."""
     key = keys.authored(snapshot.generation, lesson.lesson_id, lesson.learner_id)
     authored = snapshot.find(key, AuthoredDocument)
-    written = {} if authored is None else authored.parts
-    return [
-        Element(
-            kind=one.kind,
-            title=one.title,
-            minutes=one.minutes,
-            content=written.get(str(place), one.content),
-            concept=one.concept,
-            why=one.why,
-            author=authored.author if authored is not None and str(place) in written else None,
+    elements = []
+    for place, one in enumerate(lesson.elements):
+        written = None
+        if authored is not None and one.kind in AUTHORED_KINDS:
+            written = authored.parts.get(str(place))
+        elements.append(
+            Element(
+                kind=one.kind,
+                title=one.title,
+                minutes=one.minutes,
+                content=one.content if written is None else written,
+                concept=one.concept,
+                why=one.why,
+                author=None if authored is None or written is None else authored.author,
+            )
         )
-        for place, one in enumerate(lesson.elements)
-    ]
+    return elements

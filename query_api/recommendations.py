@@ -23,7 +23,7 @@ Lessons = Sequence[tuple[str, LessonEntry]]
 def recommend(
     learner_id: str, lessons: Lessons, masteries: Sequence[ConceptMastery], curriculum: Curriculum
 ) -> list[Recommendation]:
-    """Up to six recommendations, the most urgent first; no two are for the same lesson or topic.
+    """Up to six recommendations, the most urgent first; no two ask for the same topic at the same level.
 
     Continue what is under way, refresh what is fading, strengthen what went badly, start what waits, learn what comes
     next, go on to the next level.
@@ -38,14 +38,14 @@ def recommend(
         _continue(learner_id, lessons),
         _refresh(learner_id, masteries, curriculum),
         _strengthen(learner_id, masteries, curriculum),
-        _review(learner_id, lessons),
+        _review(learner_id, lessons, curriculum),
         _start(learner_id, lessons),
         _learn(learner_id, masteries, curriculum),
         _advance(learner_id, lessons),
     )
     chosen: dict[tuple[str, str], Recommendation] = {}
     for one in found:
-        chosen.setdefault((one.request.topic, one.request.level), one)
+        chosen.setdefault((one.request.topic.casefold(), one.request.level), one)
     return list(chosen.values())[:MOST]
 
 
@@ -61,11 +61,11 @@ def _continue(learner_id: str, lessons: Lessons) -> Iterator[Recommendation]:
 
 
 def _refresh(learner_id: str, masteries: Sequence[ConceptMastery], curriculum: Curriculum) -> Iterator[Recommendation]:
-    for one in fading_first(masteries)[:2]:
-        concept = curriculum.by_id.get(one.concept)
-        if concept is not None:
-            why = f"You held it well; since {_date(one)} it has been fading."
-            yield _concerning("refresh", "Refresh", learner_id, concept, concept.level, why)
+    known = [one for one in fading_first(masteries) if one.concept in curriculum.by_id]
+    for one in known[:2]:
+        concept = curriculum.by_id[one.concept]
+        why = f"You held it well; since {_date(one)} it has been fading."
+        yield _concerning("refresh", "Refresh", learner_id, concept, concept.level, why)
 
 
 def _strengthen(
@@ -74,20 +74,23 @@ def _strengthen(
     weak = [
         (one.last_score, one)
         for one in masteries
-        if one.last_score is not None and one.last_score * PPM < WEAK_SCORE_PPM and one.grasp not in _HELD
+        if one.concept in curriculum.by_id
+        and one.last_score is not None
+        and one.last_score * PPM < WEAK_SCORE_PPM
+        and one.grasp not in _HELD
     ]
     for score, one in sorted(weak, key=lambda pair: (pair[0], pair[1].concept))[:2]:
-        concept = curriculum.by_id.get(one.concept)
-        if concept is not None:
-            why = f"Your last score on it was {_percent(round(score * PPM))}, on {_date(one)}."
-            yield _concerning("strengthen", "Work again on", learner_id, concept, Level.BEGINNER, why)
+        why = f"Your last score on it was {_percent(round(score * PPM))}, on {_date(one)}."
+        yield _concerning("strengthen", "Work again on", learner_id, curriculum.by_id[one.concept], Level.BEGINNER, why)
 
 
-def _review(learner_id: str, lessons: Lessons) -> Iterator[Recommendation]:
+def _review(learner_id: str, lessons: Lessons, curriculum: Curriculum) -> Iterator[Recommendation]:
     weak = [
         (entry.score.value, lesson_id, entry)
         for lesson_id, entry in lessons
-        if entry.score is not None and entry.score.value < WEAK_SCORE_PPM and not entry.concepts
+        if entry.score is not None
+        and entry.score.value < WEAK_SCORE_PPM
+        and curriculum.by_id.keys().isdisjoint(entry.concepts)
     ]
     for score, lesson_id, entry in sorted(weak, key=lambda one: one[:2])[:2]:
         why = f"Your last score there was {_percent(score)}."

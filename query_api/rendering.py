@@ -1,6 +1,6 @@
-"""A lesson to be read: as Markdown (RFC 7763), and as a page of HTML. Pure.
+"""A lesson to be read: as Markdown (RFC 7763), and as a page of HTML. Pure. Its first step lists the objectives.
 
-Whatever a request, a pack or a model put into a lesson stays text: no HTML, link or picture in it takes effect.
+Whatever a request, a pack or a model put into a lesson stays text in the page: no HTML, link or picture takes effect.
 """
 
 import html
@@ -42,22 +42,18 @@ def markdown(lesson: LessonInFull) -> str:
 def page(lesson: LessonInFull) -> str:
     """The lesson as a page by itself; solutions and answers are folded up."""
     steps = "\n".join(_step(number, element) for number, element in enumerate(lesson.elements, start=1))
-    objectives = "".join(f"<li>{html.escape(one)}</li>" for one in lesson.objectives)
     title = html.escape(lesson.title)
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{title}</title>\n'
         f"<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
-        f'<p class="about">{html.escape(_about(lesson))}</p>\n'
-        f"<p>After this lesson you can:</p>\n<ul>{objectives}</ul>\n{steps}\n</body>\n</html>\n"
+        f'<p class="about">{html.escape(_about(lesson))}</p>\n{steps}\n</body>\n</html>\n'
     )
 
 
 def _paragraphs(lesson: LessonInFull) -> Iterator[str]:
     yield f"# {_escaped(lesson.title)}"
     yield _escaped(_about(lesson))
-    yield "After this lesson you can:"
-    yield "\n".join(f"- {_escaped(one)}" for one in lesson.objectives)
     for number, element in enumerate(lesson.elements, start=1):
         yield f"## {number}\\. {_escaped(element.title)} ({_minutes(element)})"
         if element.why is not None:

@@ -56,18 +56,18 @@ class Observation(Struct, frozen=True, array_like=True):
 
     Attributes:
         time_us: when it occurred.
-        fingerprint: the identity of its event.
+        event_id: of its event.
         score_ppm: how well it went; `None` where a lesson was completed without a score.
     """
 
     time_us: int
-    fingerprint: str
+    event_id: str
     score_ppm: int | None
 
     @property
-    def place(self) -> tuple[int, str]:
-        """Its place among others: no two of a lesson have the same."""
-        return (self.time_us, self.fingerprint)
+    def place(self) -> tuple[int, str, int]:
+        """Its place among others, as `Register` has it: later, greater id, greater value."""
+        return (self.time_us, self.event_id, -1 if self.score_ppm is None else self.score_ppm)
 
 
 class LessonSummary(Struct, frozen=True):

@@ -77,9 +77,10 @@ def trace(observations: Sequence[Observation], now_us: int, parameters: Paramete
     """
     known, half_life, last_us = parameters.prior, parameters.half_life_days, None
     for one in observations:
+        time_us = min(one.time_us, now_us)
         if last_us is not None:
-            known = _after_waiting(known, _retained(one.time_us - last_us, half_life), parameters)
-        last_us = one.time_us
+            known = _after_waiting(known, _retained(time_us - last_us, half_life), parameters)
+        last_us = time_us
         if one.score_ppm is not None:
             score = one.score_ppm / PPM
             known = _after(score, known, parameters)
@@ -109,4 +110,4 @@ def _retained(elapsed_us: int, half_life_days: float) -> float:
 
 def _after_waiting(known: float, retained: float, parameters: Parameters) -> float:
     """What is left of it: it falls towards the prior, and nothing is forgotten below that."""
-    return known if known <= parameters.prior else parameters.prior + (known - parameters.prior) * retained
+    return known - max(known - parameters.prior, 0.0) * (1 - retained)

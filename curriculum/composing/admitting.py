@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from curriculum.composing.learner import HELD_FROM, Learner
+from curriculum.composing.learner import Learner
 from curriculum.composing.selection import Postponed, Reason, Room, Taught, WarmUp, WarmUpReason
 from curriculum.material import Concept, Curriculum
 
@@ -12,8 +12,8 @@ from curriculum.material import Concept, Curriculum
 class Admission:
     """A lesson that is being filled. What is in it can be taught in the usual order without a gap.
 
-    That is: whatever the learner is known not to hold, and something in it builds on directly, is in it as well, taught
-    or warmed up. What it builds on indirectly is in it where there is reason to doubt that the learner holds it.
+    That is: whatever something in it builds on, directly or not, and the learner is known not to hold, is in it as
+    well, taught or warmed up.
     """
 
     learner: Learner
@@ -38,11 +38,12 @@ class Admission:
 
     def missing(self, concept: Concept) -> list[Concept]:
         """What has to come before the concept and is not in the lesson yet, in the usual order."""
-        if not self.learner.is_known:
-            return []
-        direct = {needed for needed in concept.prerequisites if not self.learner.holds(needed)}
-        needs = direct | {one.id for one in self.curriculum.prerequisites_of(concept) if self._is_doubtful(one)}
-        return self.in_order(self.curriculum.by_id[one] for one in needs - self.taught.keys() - self.warm_ups.keys())
+        there = self.taught.keys() | self.warm_ups.keys()
+        return self.in_order(
+            one
+            for one in self.curriculum.prerequisites_of(concept)
+            if self.learner.is_weak_in(one.id) and one.id not in there
+        )
 
     def admit(self, concept: Concept, reason: Reason, *, before: int = 0, needed_for: Concept | None = None) -> bool:
         """Teach the concept, if there is room for it and for what it builds on; whether there was.
@@ -102,11 +103,3 @@ class Admission:
     def _mastery(self, concept: Concept) -> float:
         met = self.learner.on(concept.id)
         return met.mastery if met else -1.0
-
-    def _is_doubtful(self, concept: Concept) -> bool:
-        """Whether there is reason to believe that the learner does not hold what the lesson builds on indirectly.
-
-        What was never met here says nothing: learners have learnt elsewhere, too.
-        """
-        met = self.learner.on(concept.id)
-        return met is not None and met.mastery < HELD_FROM

@@ -33,7 +33,7 @@ def answers(script: Script, *, with_next: bool) -> Part:
         "Compare with what you did, one by one, and mark yourself as you go. Another way that passes its check is "
         "right as well.",
         *(_solution(number, one) for number, one in exercises),
-        *(_right(number, one) for number, one in questions),
+        *(_right(number, one, only=script.is_short) for number, one in questions),
         _score(len(exercises), len(questions), len(script.own)),
         next_steps(script) if with_next else "",
     )
@@ -80,11 +80,13 @@ def _solution(number: int, exercise: Exercise) -> str:
     return f"### Exercise {number}: {in_one_line(exercise.title)}\n\n{exercise.solution.strip()}"
 
 
-def _right(number: int, question: Question) -> str:
+def _right(number: int, question: Question, *, only: bool) -> str:
+    """The right answer with its reason, and unless there is time for it `only`, what is wrong with the others."""
     right = next(letter for letter, answer in lettered(question) if answer.right)
     reasons = [
         f"**{letter}** is {'right' if answer.right else 'wrong'}. {indented(answer.reason)}"
         for letter, answer in lettered(question)
+        if answer.right or not only
     ]
     return paragraphs(f"### Question {number}: {right}", bullets(reasons))
 

@@ -1,6 +1,5 @@
 """A learner as the composer sees one: what they hold, what they have mastered, what is fading, how fast they go."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,10 +25,10 @@ class Learner:
             return StandingUsed.UNAVAILABLE
         return StandingUsed.NEW if self.standing == Standing() else StandingUsed.KNOWN
 
-    @property
-    def is_known(self) -> bool:
-        """Whether anything is known of the concepts they hold; only then does a missing standing mean something."""
-        return self.standing is not None and bool(self.standing.concepts)
+    def is_known_in(self, concept: str) -> bool:
+        """Whether they ever met anything of the pack of a concept."""
+        pack = concept.partition("/")[0]
+        return self.standing is not None and any(one.partition("/")[0] == pack for one in self.standing.concepts)
 
     @property
     def pace(self) -> float:
@@ -46,6 +45,11 @@ class Learner:
         met = self.on(concept)
         return met is not None and met.mastery >= HELD_FROM
 
+    def is_weak_in(self, concept: str) -> bool:
+        """Whether they are known not to hold it. What they never met here they may have learnt elsewhere."""
+        met = self.on(concept)
+        return met is not None and met.mastery < HELD_FROM
+
     def has_mastered(self, concept: str) -> bool:
         """Whether teaching it again would waste their time: mastered, and not fading."""
         met = self.on(concept)
@@ -55,7 +59,3 @@ class Learner:
         """Whether they held it well once and are forgetting it."""
         met = self.on(concept)
         return met is not None and met.fading
-
-    def knows_any_of(self, concepts: Iterable[str]) -> bool:
-        """Whether they ever met one of them."""
-        return any(self.on(concept) is not None for concept in concepts)

@@ -1,15 +1,17 @@
-"""Finds the objective of a concept that a learner's own objective means, by the words they share."""
+"""Finds the objective of a concept that a learner's own objective means: by a name in it, or by words they share."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Final
 
-from curriculum.material import Concept
+from curriculum.material import Concept, Curriculum
 from curriculum.prose import in_one_line
+from curriculum.search import find_certain
 
 _LEAST_SHARE: Final = 0.6  # of the learner's words that must be there; fewer would be another objective
 _LEAST_WORDS: Final = 2
+_MOST_WORDS_WITH_A_NAME: Final = 12  # beyond that it is no name with a verb, and long to look through
 _SHORTEST_PLURAL: Final = 4
 # Words that say nothing about the subject: grammar, and what any objective is about.
 _FILLER_WORDS: Final = (
@@ -22,26 +24,73 @@ _FILLER_WORDS: Final = (
 _FILLERS: Final = frozenset(_FILLER_WORDS.split())
 
 
-def match(text: str, concepts: Iterable[Concept]) -> tuple[Concept, int] | None:
+def match(text: str, concepts: Collection[Concept], curriculum: Curriculum) -> tuple[Concept, int] | None:
     """The concept, and which of its objectives counted from 1, that treats what `text` asks for.
 
-    Enough of the words of `text` must be in the objective or in the concept's title and aliases: all of them, or two
-    at least and three of five. Of several the best is taken, then the first. `None`: none of them does.
+    That is the concept that has this very objective; else the one that `text` names, alone or behind a verb
+    (`Use for loops`), if it names no other; else the one whose words are enough of those of `text`: all of them, or two
+    at least and three of five. Of several the best is taken, then the first; but a single word that several have in
+    their names says nothing. `None`: no concept does.
+
+    Args:
+        text: an objective in anybody's words.
+        concepts: among which to look.
+        curriculum: they are of; it knows their names.
     """
-    words = _words(text)
     whole = in_one_line(text).casefold()
-    best: tuple[float, int] = (0.0, 0)
-    found: tuple[Concept, int] | None = None
     for concept in concepts:
-        names = _words(concept.title).union(*map(_words, concept.aliases))
         for number, objective in enumerate(concept.objectives, start=1):
             if objective.casefold() == whole:
                 return concept, number
+    words = _words(text)
+    named = _named(text, concepts, curriculum)
+    if named:
+        return named, _best_objective(words, named)
+    if len(words) == 1 and _is_common(words, concepts, curriculum):
+        return None
+    best: tuple[float, int] = (0.0, 0)
+    found: tuple[Concept, int] | None = None
+    for concept in concepts:
+        names = _names_of(concept)
+        for number, objective in enumerate(concept.objectives, start=1):
             own = _words(objective)
             rank = (_share(words, names, own), len(words & own))
             if rank[0] and rank > best:
                 best, found = rank, (concept, number)
     return found
+
+
+def _named(text: str, concepts: Collection[Concept], curriculum: Curriculum) -> Concept | None:
+    """The one concept that an objective names, with its verb or without it."""
+    line = in_one_line(text)
+    if line.count(" ") >= _MOST_WORDS_WITH_A_NAME:
+        return None
+    among = {concept.id: concept for concept in concepts}
+    # What an objective is about is known from its topic, as if it said so.
+    subjects = sorted({curriculum.pack_of(one).title for one in among})
+    for words in (line, line.partition(" ")[2]):
+        found: dict[str, Concept] = {}
+        for subject in subjects if words else ():
+            finding = find_certain(f"{subject}: {words}", curriculum)
+            found.update({one.id: one for one in (finding.concepts if finding else ()) if one.id in among})
+        if found:
+            return next(iter(found.values())) if len(found) == 1 else None
+    return None
+
+
+def _is_common(words: frozenset[str], concepts: Collection[Concept], curriculum: Curriculum) -> bool:
+    """Whether several concepts of the same subjects have these words in their names."""
+    packs = {pack.id: pack for concept in concepts for pack in (curriculum.pack_of(concept.id),)}
+    return sum(words <= _names_of(one) for pack in packs.values() for one in pack.concepts) > 1
+
+
+def _best_objective(words: frozenset[str], concept: Concept) -> int:
+    shared = [len(words & _words(objective)) for objective in concept.objectives]
+    return shared.index(max(shared)) + 1
+
+
+def _names_of(concept: Concept) -> frozenset[str]:
+    return _words(concept.title).union(*map(_words, concept.aliases))
 
 
 def _share(words: frozenset[str], names: frozenset[str], own: frozenset[str]) -> float:

@@ -10,7 +10,7 @@ from curriculum.composing.telling import day_of
 from curriculum.composing.whys import name, why_asked, why_taught
 from curriculum.material import Concept
 from curriculum.pacing import Need
-from curriculum.phrases import NEW_LEARNER, STANDING_UNAVAILABLE, TREATED_ELSEWHERE, UNTREATED
+from curriculum.phrases import NEW_LEARNER, STANDING_UNAVAILABLE, TREATED_ELSEWHERE, TREATED_LATER, UNTREATED
 from curriculum.prose import bullets, in_one_line, listed
 from events.contracts import StandingUsed
 
@@ -23,20 +23,29 @@ _CLEARLY_SLOWER, _CLEARLY_FASTER = 1.1, 0.9
 
 def opening(script: Script, suggestions: Iterable[str]) -> Part:
     """The element that says what the lesson is for, and why it is as it is."""
-    text = paragraphs(
-        "### What you can do after this lesson",
-        bullets(map(script.objective, range(len(script.lines)))),
+    reasons = (
         "### Why this, for you",
         bullets(
             f"**{name(work.portion.taught.concept)}.** "
             + why_taught(work.portion.taught, script.request, script.learner, script.selection)
             for work in script.works
         ),
+    )
+    ready = (
+        "### Getting ready",
+        (
+            "Have something to write with at hand, and whatever you work with. Read the objectives, and mark those "
+            "that you believe you can do already: you will see at the end whether that was so."
+        ),
+    )
+    text = paragraphs(
+        "### What you can do after this lesson",
+        bullets(map(script.objective, range(len(script.lines)))),
+        # The minute that this has in the shortest lessons is for reading the objectives; each element has its reason.
+        *(() if script.is_short else reasons),
         *_notes(script),
         _meant(tuple(suggestions)),
-        "### Getting ready",
-        "Have something to write with at hand, and whatever you work with. Read the objectives, and mark those that "
-        "you believe you can do already: you will see at the end whether that was so.",
+        *(() if script.is_short else ready),
     )
     wanted = min(1 + script.request.duration_minutes // _LESSON_MINUTES_A_MINUTE, _LONGEST_WANTED)
     return Part(
@@ -61,7 +70,7 @@ def _notes(script: Script) -> Iterator[str]:
     learner, selection = script.learner, script.selection
     if learner.used is StandingUsed.UNAVAILABLE:
         yield STANDING_UNAVAILABLE
-    elif not learner.is_known:
+    elif not any(learner.is_known_in(one.concept.id) for one in selection.taught):
         yield NEW_LEARNER
     for postponed in selection.postponed:
         yield _postponed(script, postponed)
@@ -128,13 +137,13 @@ def _again(script: Script, concept: Concept) -> str:
 
 
 def _own(script: Script) -> Iterator[str]:
-    elsewhere = script.selection.elsewhere
-    untreated = [place for place in script.own if place not in elsewhere]
+    elsewhere, later = script.selection.elsewhere, script.selection.later
+    untreated = [place for place in script.own if place not in elsewhere and place not in later]
     if untreated:
         yield UNTREATED.format(objectives=_named(untreated))
-    for place in script.own:
-        if place in elsewhere:
-            yield TREATED_ELSEWHERE.format(objectives=_named([place]), concept=name(elsewhere[place]))
+    for phrase, concepts in ((TREATED_LATER, later), (TREATED_ELSEWHERE, elsewhere)):
+        for place, concept in concepts.items():
+            yield phrase.format(objectives=_named([place]), concept=name(concept))
 
 
 def _named(places: list[int]) -> str:

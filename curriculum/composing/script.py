@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from curriculum.composing.choosing import Portion
 from curriculum.composing.learner import Learner
@@ -10,7 +11,9 @@ from curriculum.lesson import LessonRequest
 from curriculum.material import Exercise, Question
 from curriculum.pacing import Need, apportion
 from curriculum.phrases import Step
-from curriculum.prose import bullets
+from curriculum.prose import bullets, literal
+
+_SHORT_MINUTES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +72,21 @@ class Script:
     labels: Mapping[tuple[str, int], tuple[int, ...]]
     own: tuple[int, ...]
 
+    @property
+    def is_short(self) -> bool:
+        """Whether the lesson has no minute for what is not needed to do it: it has ten at most."""
+        return self.request.duration_minutes <= _SHORT_MINUTES
+
     def objectives(self, concept: str, numbers: Iterable[int]) -> str:
         """The objectives of the lesson that those of a concept stand for, as a Markdown list; empty for none."""
         places = sorted({place for number in numbers for place in self.labels.get((concept, number), ())})
         return bullets(map(self.objective, places))
 
     def objective(self, place: int) -> str:
-        """An objective of the lesson with its number, counted from 0."""
-        return f"**Objective {place + 1}.** {self.lines[place]}"
+        """An objective of the lesson in Markdown with its number, counted from 0."""
+        line = self.lines[place]
+        # Those of the material are Markdown, with code in them; the learner's are not.
+        return f"**Objective {place + 1}.** {literal(line) if self.request.objectives else line}"
 
 
 def paragraphs(*texts: str) -> str:

@@ -1,6 +1,6 @@
 """Selects what a lesson teaches, for one learner, from what its topic names."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from curriculum.composing.admitting import Admission
@@ -21,6 +21,7 @@ from curriculum.material import Concept, Curriculum, Module, Pack
 from events.contracts import Level
 
 _MOST_UPCOMING: Final = 3
+_CALLED_FOR: Final = frozenset((Reason.ASKED, Reason.OBJECTIVE))
 
 
 def select(request: LessonRequest, learner: Learner, curriculum: Curriculum, asked: Asked, room: Room) -> Selection:
@@ -29,6 +30,7 @@ def select(request: LessonRequest, learner: Learner, curriculum: Curriculum, ask
     Concepts that the topic names are taught even if they are mastered; of modules and packs, those that are not, in the
     usual order; or if objectives of the request ask for some of them, these alone. No concept is taught before
     what it builds on and the learner is known not to hold: that is taught earlier, warmed up, or taught in its place.
+    What was never met here is no gap: the nearest of what the lesson builds on directly gets a quick check.
 
     Args:
         request: what is asked for.
@@ -40,10 +42,12 @@ def select(request: LessonRequest, learner: Learner, curriculum: Curriculum, ask
     named = {concept.id for concept in asked.concepts}
     pool = _pool(asked, curriculum)
     matches = {
-        place: found for place, text in enumerate(request.objectives) if (found := match(text, pool)) is not None
+        place: found
+        for place, text in enumerate(request.objectives)
+        if (found := match(text, pool, curriculum)) is not None
     }
     lesson = Admission(learner, curriculum, room)
-    targets = list(_targets(request, learner, asked, pool, [concept for concept, _ in matches.values()]))
+    targets = _targets(request, learner, curriculum, asked, pool, room, [concept for concept, _ in matches.values()])
     if not targets:
         targets = list(_after_all(learner, curriculum, pool))
     _fill(lesson, targets)
@@ -51,20 +55,22 @@ def select(request: LessonRequest, learner: Learner, curriculum: Curriculum, ask
     taught = tuple(
         lesson.taught[one.id] for one in lesson.in_order(taught.concept for taught in lesson.taught.values())
     )
-    treated, elsewhere = _treated(request, curriculum, matches, [one.concept for one in taught])
+    treated, later, elsewhere = _treated(request, curriculum, matches, [one.concept for one in taught])
     mastered = [
         one for one in pool if learner.has_mastered(one.id) and one.id not in lesson.taught | dict.fromkeys(named)
     ]
     waiting = lesson.taught.keys() | {one.concept.id for one in lesson.postponed}
+    crowded_out = tuple(one for one in pool if one.id in named - waiting)
     return Selection(
         taught=taught,
-        warm_ups=_warm_ups(lesson, taught),
+        warm_ups=_warm_ups(lesson, taught, crowded_out),
         mastered=tuple(mastered),
         postponed=tuple(lesson.postponed),
-        crowded_out=tuple(one for one in pool if one.id in named - waiting),
+        crowded_out=crowded_out,
         treated=treated,
+        later=later,
         elsewhere=elsewhere,
-        upcoming=_upcoming(lesson, [concept for concept, _ in targets]),
+        upcoming=_upcoming(lesson, targets),
         source=_source(asked, curriculum, taught[0].concept),
     )
 
@@ -78,32 +84,40 @@ def _pool(asked: Asked, curriculum: Curriculum) -> list[Concept]:
 
 
 def _targets(
-    request: LessonRequest, learner: Learner, asked: Asked, pool: Sequence[Concept], matched: Sequence[Concept]
-) -> Iterator[tuple[Concept, Reason]]:
+    request: LessonRequest,
+    learner: Learner,
+    curriculum: Curriculum,
+    asked: Asked,
+    pool: Sequence[Concept],
+    room: Room,
+    matched: Sequence[Concept],
+) -> list[tuple[Concept, Reason]]:
     """What would be taught if there were time for all, the most wanted first."""
     named = {concept.id for concept in asked.concepts}
     wanted = {concept.id for concept in matched}
-    passed = _passed_over(request.level, learner, asked)
-    for concept in sorted(pool, key=lambda one: (one.id not in wanted, one.id not in named)):
-        if concept.id in named:
-            yield concept, Reason.ASKED
-        elif concept.id in wanted:
-            yield concept, Reason.OBJECTIVE
-        elif not wanted and not learner.has_mastered(concept.id) and concept.id not in passed:
-            yield concept, Reason.NEXT
+    # What is asked for together with what it builds on says what that is for: with too little time it goes first.
+    supporting = {
+        needed.id
+        for concept in asked.concepts
+        for needed in curriculum.prerequisites_of(concept)
+        if len(named) > room.concepts
+    }
+    targets = [
+        (concept, Reason.ASKED if concept.id in named else Reason.OBJECTIVE)
+        for concept in sorted(pool, key=lambda one: (one.id not in wanted, one.id in supporting))
+        if concept.id in named | wanted
+    ]
+    if wanted:
+        return targets
+    open_ones = [one for one in pool if one.id not in named and not learner.has_mastered(one.id)]
+    whole_packs = not asked.concepts and not asked.modules
+    at_level = [one for one in open_ones if not (whole_packs and _is_passed_over(one, request.level, learner))]
+    return [*targets, *((one, Reason.NEXT) for one in at_level or open_ones)]
 
 
-def _passed_over(level: Level, learner: Learner, asked: Asked) -> frozenset[str]:
-    """What comes before the first concept of the level, where a pack was asked for by somebody not known in it."""
-    if asked.concepts or asked.modules:
-        return frozenset()
-    passed: set[str] = set()
-    for pack in asked.packs:
-        if not learner.knows_any_of(one.id for one in pack.concepts):
-            ranks = [LEVELS_IN_ORDER.index(one.level) for one in pack.concepts]
-            begin = next((place for place, rank in enumerate(ranks) if rank >= LEVELS_IN_ORDER.index(level)), 0)
-            passed.update(one.id for one in pack.concepts[:begin])
-    return frozenset(passed)
+def _is_passed_over(concept: Concept, level: Level, learner: Learner) -> bool:
+    """Whether a learner who asks for a pack at a level is believed to hold a concept that is below it."""
+    return LEVELS_IN_ORDER.index(concept.level) < LEVELS_IN_ORDER.index(level) and not learner.is_weak_in(concept.id)
 
 
 def _after_all(learner: Learner, curriculum: Curriculum, pool: Sequence[Concept]) -> Iterator[tuple[Concept, Reason]]:
@@ -126,14 +140,13 @@ def _after_all(learner: Learner, curriculum: Curriculum, pool: Sequence[Concept]
 
 def _fill(lesson: Admission, targets: Sequence[tuple[Concept, Reason]]) -> None:
     """Admit the targets in their order, while there is room."""
-    called_for = {Reason.ASKED, Reason.OBJECTIVE}
-    waiting = [concept.id for concept, reason in targets if reason in called_for]
+    waiting = [concept.id for concept, reason in targets if reason in _CALLED_FOR]
     for concept, reason in targets:
         if concept.id in waiting:
             waiting.remove(concept.id)
         if concept.id in lesson.taught or not lesson.spare:
             continue
-        if reason in called_for:
+        if reason in _CALLED_FOR:
             # What was called for goes before what it builds on, where that can do with a warm-up.
             if not lesson.admit(concept, reason, before=lesson.spare - 1 - len(waiting)):
                 lesson.postpone(concept)
@@ -150,27 +163,30 @@ def _treated(
     curriculum: Curriculum,
     matches: dict[int, tuple[Concept, int]],
     taught: Sequence[Concept],
-) -> tuple[dict[int, tuple[Concept, int]], dict[int, Concept]]:
-    """Which objectives of the request the concepts taught treat; and of the others, which concepts would."""
+) -> tuple[dict[int, tuple[Concept, int]], dict[int, Concept], dict[int, Concept]]:
+    """Which objectives of the request the concepts taught treat; which others of what the topic names; which others."""
     treated: dict[int, tuple[Concept, int]] = {}
+    later: dict[int, Concept] = {}
     elsewhere: dict[int, Concept] = {}
     for place, text in enumerate(request.objectives):
         found = matches.get(place)
         if found and found[0] in taught:
             treated[place] = found
-        elif here := match(text, taught):
+        elif here := match(text, taught, curriculum):
             treated[place] = here
-        elif found or (found := match(text, curriculum.by_id.values())):
+        elif found:
+            later[place] = found[0]
+        elif found := match(text, curriculum.by_id.values(), curriculum):
             elsewhere[place] = found[0]
-    return treated, elsewhere
+    return treated, later, elsewhere
 
 
-def _warm_ups(lesson: Admission, taught: Sequence[Taught]) -> tuple[WarmUp, ...]:
+def _warm_ups(lesson: Admission, taught: Sequence[Taught], crowded_out: Collection[Concept]) -> tuple[WarmUp, ...]:
     """What is brought back to mind first, in the usual order: what is missing, then what is fading or unknown."""
     chosen = dict(lesson.warm_ups)
     for limit, offers in (
         (lesson.room.reminders, _fading(lesson, taught)),
-        (lesson.room.checks, _unknown(lesson, taught)),
+        (lesson.room.checks, _unknown(lesson, taught, crowded_out)),
     ):
         fresh = [one for one in offers if one.concept.id not in lesson.taught.keys() | chosen.keys()]
         for one in fresh[: max(min(limit, lesson.room.warm_ups - len(chosen)), 0)]:
@@ -192,20 +208,50 @@ def _fading(lesson: Admission, taught: Sequence[Taught]) -> list[WarmUp]:
     return [warm_up for warm_up in found.values() if lesson.learner.is_losing(warm_up.concept.id)]
 
 
-def _unknown(lesson: Admission, taught: Sequence[Taught]) -> list[WarmUp]:
-    """What the lesson builds on directly, the nearest first, if nothing is known of the learner; each once."""
-    if lesson.learner.is_known:
-        return []
-    needed_by = {needed: one.concept for one in taught for needed in one.concept.prerequisites}
-    needed = lesson.in_order(lesson.curriculum.by_id[one] for one in needed_by)
-    return [WarmUp(one, WarmUpReason.CHECK, needed_by[one.id]) for one in reversed(needed)]
+def _unknown(lesson: Admission, taught: Sequence[Taught], crowded_out: Collection[Concept]) -> list[WarmUp]:
+    """What the lesson builds on directly and was never met here, the nearest first; each once.
+
+    Before that what was asked for, has no room, and is built on.
+    """
+    needed_by = {
+        needed: one.concept
+        for one in taught
+        for needed in one.concept.prerequisites
+        if lesson.learner.on(needed) is None
+    }
+    asked_by = {
+        needed.id: one.concept
+        for one in taught
+        for needed in lesson.curriculum.prerequisites_of(one.concept)
+        if needed in crowded_out
+    }
+    by = {**needed_by, **asked_by}
+    needed = lesson.in_order(lesson.curriculum.by_id[one] for one in by)
+    needed.reverse()
+    nearest = sorted(needed, key=lambda one: one.id not in asked_by)
+    return [WarmUp(one, WarmUpReason.CHECK, by[one.id]) for one in nearest]
 
 
-def _upcoming(lesson: Admission, targets: Iterable[Concept]) -> tuple[Concept, ...]:
+def _upcoming(lesson: Admission, targets: Sequence[tuple[Concept, Reason]]) -> tuple[Concept, ...]:
+    """What was asked for and is left, then what follows: what can be taught without a question first."""
+    learner = lesson.learner
     of_pack: Sequence[Concept] = lesson.curriculum.pack_of(next(iter(lesson.taught))).concepts
-    last = max(of_pack.index(one.concept) for one in lesson.taught.values() if one.concept in of_pack)
-    following = (one for one in of_pack[last + 1 :] if not lesson.learner.has_mastered(one.id))
-    wanted = {one.id: one for one in (*_way_to_postponed(lesson), *targets, *following)}
+    behind = max(of_pack.index(one.concept) for one in lesson.taught.values() if one.concept in of_pack) + 1
+    around = [one for one in (*of_pack[behind:], *of_pack[:behind]) if not learner.has_mastered(one.id)]
+    following = [*(concept for concept, reason in targets if reason not in _CALLED_FOR), *around]
+
+    def is_ready(concept: Concept) -> bool:
+        held = all(needed in lesson.taught or learner.holds(needed) for needed in concept.prerequisites)
+        return held or not learner.is_known_in(concept.id)
+
+    wanted = {
+        one.id: one
+        for one in (
+            *_way_to_postponed(lesson),
+            *(concept for concept, reason in targets if reason in _CALLED_FOR),
+            *sorted(following, key=lambda one: not is_ready(one)),
+        )
+    }
     return tuple(one for one in wanted.values() if one.id not in lesson.taught)[:_MOST_UPCOMING]
 
 

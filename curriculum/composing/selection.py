@@ -54,7 +54,7 @@ class WarmUpReason(Enum):
     FADING = auto()
     """The learner is losing it."""
     CHECK = auto()
-    """Something in the lesson builds on it, and nothing is known of the learner."""
+    """Something in the lesson builds on it, and whether the learner holds it is not known, or it was asked for, too."""
 
 
 def deeper_than(level: Level) -> Level:
@@ -108,7 +108,7 @@ class Room:
         concepts: to teach, at most; at least 1.
         warm_ups: of any sort, at most.
         gaps: warm-ups of what the learner does not hold, at most.
-        checks: warm-ups for a learner of whom nothing is known, at most.
+        checks: warm-ups of what the learner never met here, at most.
         reminders: warm-ups of what is fading, at most.
     """
 
@@ -131,7 +131,8 @@ class Selection:
         crowded_out: named by the topic, and left for another lesson for want of time alone.
         treated: for the objectives of the request, counted from 0: the concept taught that treats it, and which of the
             concept's objectives, counted from 1.
-        elsewhere: for those of the others that a concept treats for which there is no room: that concept.
+        later: for those of the others that a concept of what the topic names treats, for which there is no room: that.
+        elsewhere: for those that only a concept treats which the topic does not name: that concept.
         upcoming: what may come next, most fitting first; at most three.
         source: title of the module or pack that the topic names, or that the concepts are of.
     """
@@ -142,6 +143,7 @@ class Selection:
     postponed: tuple[Postponed, ...]
     crowded_out: tuple[Concept, ...]
     treated: Mapping[int, tuple[Concept, int]]
+    later: Mapping[int, Concept]
     elsewhere: Mapping[int, Concept]
     upcoming: tuple[Concept, ...]
     source: str

@@ -51,11 +51,11 @@ def why_warmed_up(warm_up: WarmUp, request: LessonRequest, learner: Learner) -> 
 
 
 def _history(concept: Concept, request: LessonRequest, learner: Learner) -> str:
-    """What is known of the learner's work on a concept, in a sentence; empty where nothing is known of the learner."""
+    """What is known of the learner's work on a concept, in a sentence; empty for a newcomer to its pack."""
     met = learner.on(concept.id)
     title = name(concept)
     if met is None:
-        return "New to you." if learner.is_known else ""
+        return "New to you." if learner.is_known_in(concept.id) else ""
     now = request.asked_at
     if met.fading:
         return f"You held {title} well {time_since(met.last_seen_at, now)}; it is fading."

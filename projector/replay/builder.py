@@ -35,6 +35,8 @@ CONFLICTS: Final = 50
 """So many in a row, without a transaction that succeeds, are no race any more."""
 _KEYS_A_READ: Final = 2000
 _LEAST_GROWTH: Final = 0.01
+_RECORD_BYTES: Final = 100
+"""What a record makes of documents besides what its value does: an empty one is parked, too."""
 _UNANSWERED: Final = 2
 _PATIENCE: Final = 10
 _ENOUGH: Final = 0.8
@@ -180,7 +182,7 @@ class PartitionBuilder:
                     end = after if whole else records[-1].offset + 1
                     await self._step(workspace, position, records, end)
                     position = end
-                    size += sum([len(record.value) for record in records])
+                    size += sum([len(record.value) + _RECORD_BYTES for record in records])
                     self._progress(Progress(self._partition, position))
                     if position >= until or self._is_full(workspace, size):
                         return position
@@ -243,7 +245,8 @@ class PartitionBuilder:
         # The estimate says that it is enough; the documents themselves say whether that is so.
         documents = workspace.size()
         self._growth = max((documents - self._loaded) / max(size, 1), _LEAST_GROWTH)
-        return documents >= self._flush_bytes * _ENOUGH
+        # What was read counts, written or not: duplicates change nothing, and would fill the memory.
+        return max(documents, self._loaded) >= self._flush_bytes * _ENOUGH
 
     async def _flush(self, workspace: Workspace) -> None:
         changes = workspace.changes(self._key)
@@ -259,14 +262,15 @@ class PartitionBuilder:
                 # It may be away, or have been asked for more than it can do in time.
                 self._flush_bytes = max(1, self._flush_bytes // 2)
                 self._flush_documents = max(1, self._flush_documents // 2)
+                self._most = max(1, self._most // 2)
             raise
         self._unanswered = 0
         self._answered += 1
-        self._most = min(self._most * 2, self._limits.batch_records)
         if self._answered % _PATIENCE == 0:
             # What was too much, in time or in size, is tried again, and not too often.
             self._flush_bytes = min(self._flush_bytes * 2, self._limits.flush_bytes)
             self._flush_documents = min(self._flush_documents * 2, self._limits.flush_documents)
+            self._most = min(self._most * 2, self._limits.batch_records)
 
     def _take_less(self, changes: Sequence[Put]) -> None:
         # At 1 and 1 a transaction holds a single record, the last one.
@@ -278,6 +282,7 @@ class PartitionBuilder:
             raise MessageTooLarge(f"offset {self._last} can't even be parked within the sidecar's limit")
         self._refusals[self._last] = (Reason.TOO_LARGE, OUTSIZED)
         self._flush_bytes = self._limits.flush_bytes
+        self._most = self._limits.batch_records
 
 
 async def _nothing(position: int) -> LogSlice:

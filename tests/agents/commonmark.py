@@ -15,14 +15,14 @@ class Parsed:
 
     Attributes:
         blocks: contents of code blocks with their info strings, in order.
-        pieces: contents of inline code.
+        pieces: contents of inline code, in order.
         html: every piece of HTML.
         targets: of links and images.
         levels: of headings.
     """
 
     blocks: list[tuple[str, str]] = field(default_factory=list)
-    pieces: set[str] = field(default_factory=set)
+    pieces: list[str] = field(default_factory=list)
     html: list[str] = field(default_factory=list)
     targets: set[str] = field(default_factory=set)
     levels: list[int] = field(default_factory=list)
@@ -39,7 +39,7 @@ def _collect(tokens: list[Token], found: Parsed) -> None:
         if token.type in {"fence", "code_block"}:
             found.blocks.append((token.info, token.content))
         elif token.type == "code_inline":
-            found.pieces.add(token.content)
+            found.pieces.append(token.content)
         elif token.type in {"html_block", "html_inline"}:
             found.html.append(token.content)
         elif token.type == "link_open":

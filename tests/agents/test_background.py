@@ -17,7 +17,7 @@ from tests.agents.test_advice import DIGEST
 from tests.deadlines import until
 
 ADVICE = Advice(text="Go on with loops.", author="model m1")
-VERSION = status_version(DIGEST, {})
+VERSION = status_version(DIGEST)
 
 
 class Asked:
@@ -87,11 +87,11 @@ async def test_a_full_queue_delays_nobody(authors: Asked, caplog: pytest.LogCapt
         began = time.monotonic()
         for number in range(LESSONS_WAITING + 7):
             authoring.offer(lesson(f"further-{number}"))
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 10
         assert sum("wait already" in message for message in caplog.messages) == 7
         began = time.monotonic()
     # All of it is given up: what is under way, and what waits.
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 10
     assert len(authors.calls) == LESSONS_AT_ONCE
     assert authors.now == 0
 
@@ -139,7 +139,7 @@ async def test_nobody_waits_for_long_and_the_ask_goes_on(advisers: Asked, monkey
     await until(_has(advisers, ADVICE_ASKED))
     began = time.monotonic()
     await adviser.close()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 10
     assert await asyncio.gather(*waiting) == [None] * len(waiting)
     assert len(advisers.calls) == ADVICE_ASKED
     assert advisers.now == 0

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -11,6 +12,7 @@ from events.contracts import LessonAuthored, LessonRequested
 from sidecar.conversation import ConversationRefused
 from sidecar.errors import AppendRefused, AppendUnconfirmed, SidecarUnavailable
 from tests.agents.ports import BEGIN, TRACE, Clock, Kept, Log, Model, lesson
+from tests.deadlines import until
 
 ADDED = " Take your time with it."
 
@@ -23,9 +25,9 @@ def rewrite(told: str) -> str:
 class World:
     """An agent, and all that it talks to."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = 0.05) -> None:
         self.model, self.log, self.memory, self.clock = Model(rewrite), Log(), Kept(), Clock()
-        self.agent = CourseAgent(self.model, self.log, timeout_seconds=0.05, new_trace=lambda: TRACE, now=self.clock)
+        self.agent = CourseAgent(self.model, self.log, timeout_seconds=seconds, new_trace=lambda: TRACE, now=self.clock)
 
     async def ask(self, asked: LessonRequested | None = None) -> Report:
         asked = asked or lesson()
@@ -143,12 +145,12 @@ async def test_without_a_memory_nothing_is_asked(world: World) -> None:
     assert not world.model.told
 
 
-async def test_an_agent_that_moves_while_its_model_writes_does_not_ask_again(world: World) -> None:
+async def test_an_agent_that_moves_while_its_model_writes_does_not_ask_again() -> None:
+    world, elsewhere = World(seconds=30), World(seconds=30)
     world.model.gate.clear()
-    elsewhere = World()
     elsewhere.memory, elsewhere.model = world.memory, world.model
     here = asyncio.create_task(world.ask())
-    await asyncio.sleep(0.01)
+    await until(_told(world))
     assert (await elsewhere.ask()).outcome == "tried-before"
     world.model.gate.set()
     assert (await here).outcome == "authored"
@@ -176,3 +178,10 @@ async def test_another_learner_s_lesson_is_refused(world: World) -> None:
     with pytest.raises(ValueError, match="no lesson"):
         await world.agent.turn("ada", b"{}", world.memory)
     assert not world.model.told
+
+
+def _told(world: World) -> Callable[[], Awaitable[bool]]:
+    async def told() -> bool:
+        return bool(world.model.told)
+
+    return told

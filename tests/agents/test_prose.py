@@ -1,13 +1,15 @@
 """What may take the place of a lesson's prose, held against a Markdown parser that is not ours."""
 
 import re
+import time
 from collections import Counter
 
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from agents.prose import LONGEST, SHORTEST, SLACK, Fault, fault_of, intrusion_of, take_apart
+from agents.prose import LONGEST, SHORTEST, SLACK, Fault, fault_of, faults_of, intrusion_of, take_apart
+from curriculum.prose import literal
 from tests.agents.commonmark import parse
 
 ORIGINAL = """\
@@ -78,14 +80,20 @@ def test_other_words_pass() -> None:
 @example(("- a\n  ```\nb\n  ```\nc", "- a\n  ```\nb\n  ```\nd"))
 @example(("x ` y\n\n`z`", "x ` y\n\n`w`"))
 @example(("\\`a` b`", "\\`c` b`"))
+@example(("_http://a.b", "http://a.b"))
+@example(("\n---", "\n---www.a.b"))
+@example(("- \n\n\n[\n\n", "\n\n\n\n[\n- "))
+@example(("a](b) [", "[a](b)"))
+@example(("[\n    `", "[\n\n    `"))
+@example(("<!--`> `", "`> `> "))
 def test_what_passes_is_the_same_to_a_parser_that_is_not_ours(pair: tuple[str, str]) -> None:
     original, written = pair
     if fault_of(original, written) is not None:
         return
     before, after = parse(original), parse(written)
     assert after.blocks == before.blocks
-    assert after.pieces == before.pieces
-    assert not after.html
+    assert list(dict.fromkeys(after.pieces)) == list(dict.fromkeys(before.pieces))
+    assert not after.html or before.html  # in lines set in columns, which stay as they are
     assert after.targets <= before.targets
     assert set(after.levels) <= set(range(min(before.levels, default=0), max(before.levels, default=0) + 1))
     assert Counter(re.findall(r"\d", written)) == Counter(re.findall(r"\d", original))
@@ -129,6 +137,7 @@ def test_a_character_that_matters_can_not_be_slipped_in(place: int, character: s
         (Fault.INLINE_CODE, "`default`", "`standard`"),
         (Fault.INLINE_CODE, "`default`", "default"),
         (Fault.INLINE_CODE, "come after", "come `after`"),
+        (Fault.INLINE_CODE, "Parameters with", "`TypeError`: parameters with"),
         (Fault.NUMBERS, "10 %", "90 %"),
         (Fault.NUMBERS, "10 %", "10"),
         (Fault.NUMBERS, ", since 1991", ""),
@@ -138,6 +147,15 @@ def test_a_character_that_matters_can_not_be_slipped_in(place: int, character: s
         (Fault.HTML, "A parameter", "<!-- A parameter"),
         (Fault.LINKS, "A parameter", "A [parameter](ahttp)"),
         (Fault.LINKS, "A parameter", "A ![parameter](x)"),
+        (Fault.LINKS, "A parameter", "A [click [here] now](//evil.shop/x) parameter"),
+        (Fault.LINKS, "A parameter", r"A [a\]b](//evil.shop/login) parameter"),
+        (Fault.LINKS, "A parameter", "A ![a [b] c](//evil.shop/p.png) parameter"),
+        (Fault.LINKS, "A parameter", "A [a [b] c](/update-progress) parameter"),
+        (Fault.LINKS, "A parameter", "A [parameter][evil]"),
+        (Fault.LINKS, "A parameter", "See evil.shop/login. A parameter"),
+        (Fault.LINKS, "A parameter", "See evil.unheard-of.wares/. A parameter"),
+        (Fault.LINKS, "A parameter", r"See evil\.**wares**\/login. A parameter"),
+        (Fault.LINKS, "A parameter", "See evil.wares?login. A parameter"),
         (Fault.LINKS, "A parameter", "See https://evil.example. A parameter"),
         (Fault.LINKS, "A parameter", "See www.evil.example. A parameter"),
         (Fault.LINKS, "A parameter", "Mail me@evil.example. A parameter"),
@@ -187,37 +205,57 @@ def test_objectives_stay_word_for_word(objective: str) -> None:
     assert fault_of(original, kept + f" {objective}", [objective]) is Fault.OBJECTIVES
 
 
+@pytest.mark.parametrize(
+    "objective", ["Use `for` and *args*.", "Say <b> &amp; [x](y)", "Know `__init__` from \\n", "Write a call."]
+)
+def test_objectives_may_be_escaped(objective: str) -> None:
+    original = (
+        f"What this works towards:\n\n- **Objective one.** {literal(objective)}\n\nTake your time with all of it."
+    )
+    kept = original.replace("What this works", "This is what it works")
+    assert fault_of(original, kept, [objective]) is None
+    assert fault_of(original, kept.replace(literal(objective), "Something else."), [objective]) is not None
+    if literal(objective) != objective:
+        assert fault_of(original, kept.replace(literal(objective), objective), [objective]) is not None
+
+
+@pytest.mark.parametrize("link", ["[the manual](/manual)", "![a [b]](x.png)", "[a][b]\n\n[b]: /c", "docs.python.org/3"])
+def test_a_link_that_was_there_may_stay(link: str) -> None:
+    original = f"You can read more on this in {link}. Take your time with all of it."
+    assert fault_of(original, original.replace("Take your", "Take the"), []) is None
+    assert fault_of(original, original.replace("more", "[more]"), []) in {None, Fault.LINKS}
+    further = original.replace(". Take", f". {link} Take")
+    assert fault_of(original, further.replace("3", ""), []) in {Fault.LINKS, Fault.NUMBERS}
+
+
+def test_code_named_once_more_and_brackets_without_links_pass() -> None:
+    assert fault_of(ORIGINAL, OTHER_WORDS.replace("A `TypeError`", "Beside `default`, a `TypeError`")) is None
+    assert fault_of(ORIGINAL, OTHER_WORDS.replace("Think of", "Think [or dream] and/or e.g. speak...or/and of")) is None
+
+
 @pytest.mark.parametrize("text", ["<b>", "https://a.example", "`x`", "# Now", "I cannot do that", "a\x00b"])
 def test_an_intrusion_is_found(text: str) -> None:
     assert intrusion_of(f"Go on with loops. {text}") or intrusion_of(f"{text} Go on with loops.")
     assert intrusion_of("Go on with loops, because they are still fresh.") is None
 
 
-@pytest.mark.parametrize(
-    "piece",
-    [
-        "a.",
-        "[[",
-        "<a",
-        "``` ",
-        "` ",
-        "a@",
-        "&a",
-        "www.",
-        "I am ",
-        "[a](",
-        "a:",
-        "> ",
-        "- ",
-        "1. ",
-        "#",
-        " ",
-        "\t",
-        "~~~",
-    ],
+HOSTILE = (
+    *("a.", "[[", "<a", "``` ", "` ", "a@", "&a", "www.", "I am ", "[a](", "a:", "> ", "- ", "1. ", "#", " ", "\t"),
+    *("~~~", "    ", "`", "\\", "\\`", "](", "](<", "]:", "![", "as an ", "a/", "a-", "-", "=", "1.", "a", "//", "as "),
 )
+SIZE = 50_000
+
+
+def seconds_to_judge(original: str, written: str) -> float:
+    began = time.process_time()
+    list(faults_of(original, written))  # all of them: no check is spared by the one before
+    return time.process_time() - began
+
+
+@pytest.mark.parametrize("piece", [*HOSTILE, "".join("`" * n + " " for n in range(1, 310))], ids=lambda one: one[:8])
 def test_no_text_takes_long_to_judge(piece: str) -> None:
-    original, written = "word " * 1200, (piece * 6000)[:12_000]
-    with_deadline = fault_of(original, written)
-    assert with_deadline is not Fault.UNCHANGED
-    intrusion_of(written)
+    original = "word " * (SIZE // 5)
+    usual = seconds_to_judge(original, "other " * (SIZE // 6))
+    hostile = (piece * (SIZE // len(piece) + 1))[:SIZE]
+    for written in (hostile, f"x{hostile[:-2]}x"):
+        assert seconds_to_judge(original, written) < 20 * usual + 1

@@ -109,9 +109,78 @@ def test_what_is_asked_for_waits_for_what_it_builds_on() -> None:
 def test_what_was_never_met_here_is_no_gap_but_a_question() -> None:
     """A learner may have learnt elsewhere; only what the lesson builds on directly is looked at."""
     lesson = ask("decorators", standing=Standing(mastered("values-and-names"), None, SATURDAY))
-    assert "python/decorators" in lesson.concepts
-    assert about(lesson, "functions-as-values").concept == "python/functions-as-values"
-    assert {element.concept for element in lesson.elements} & {"python/numbers", "python/booleans"} == set()
+    assert lesson.concepts == ("python/decorators",)
+    assert [concept for kind, concept in shape(lesson) if kind == "warm_up"] == ["functions-as-values"]
+
+
+@pytest.mark.parametrize("score", [0.2, 0.6])
+def test_one_report_does_not_send_a_learner_back_to_the_first_page(score: float) -> None:
+    known = Standing({"python/decorators": met(score, Grasp.DEVELOPING, score=score)}, None, SATURDAY)
+    for standing in (NEW, known):
+        lesson = ask("Python", 60, standing=standing, level=Level.ADVANCED)
+        assert lesson.concepts == ("python/decorators", "python/context-managers")
+        assert "values-and-names" not in {concept for _, concept in shape(lesson)}
+
+
+def test_below_the_level_only_what_is_known_to_be_weak_is_taught() -> None:
+    weak = Standing({"python/lists": met(0.2, Grasp.BEGINNING, score=0.2)}, None, SATURDAY)
+    lesson = ask("Python", 60, standing=weak, level=Level.ADVANCED)
+    assert lesson.concepts[0] == "python/lists"
+    everything_advanced = mastered("decorators", "context-managers")
+    lesson = ask("Python", 20, standing=Standing(everything_advanced, None, SATURDAY), level=Level.ADVANCED)
+    assert lesson.concepts == ("python/values-and-names",)
+
+
+def test_what_was_learnt_of_one_subject_says_nothing_of_another() -> None:
+    other = {"learning-to-learn/spaced-practice": met(0.3, Grasp.BEGINNING, score=0.3)}
+    lesson = ask("for loops", standing=Standing(other, None, SATURDAY))
+    assert lesson.elements == ask("for loops").elements
+    assert "Nothing is recorded of what you know of this yet" in opening(lesson)
+
+
+def test_the_end_is_reached_only_when_nothing_is_left() -> None:
+    of_python = [one.id.partition("/")[2] for one in bundled().pack_of("python/lists").concepts]
+    last = of_python[-1]
+    assert "Next in line for you: Values and names" in opening(ask(last.replace("-", " "), 20))
+    all_but_two = mastered(*(name for name in of_python if name not in {last, "numbers"}))
+    lesson = ask(last.replace("-", " "), 20, standing=Standing(all_but_two, None, SATURDAY))
+    assert "Next in line for you: Numbers.\n" in opening(lesson)
+    rest = Standing(mastered(*of_python), None, SATURDAY)
+    assert "You have come to the end of this material." in opening(ask(last.replace("-", " "), 20, standing=rest))
+
+
+def test_what_can_be_taught_without_a_question_comes_next() -> None:
+    held = mastered("values-and-names", "printing-and-input", "numbers", "strings", "booleans", "conditionals")
+    lesson = ask("while loops", 20, standing=Standing(held, None, SATURDAY))
+    assert "Next in line for you: For loops, then Functions, then Formatting text." in opening(lesson)
+
+
+@pytest.mark.parametrize("topic", ["csv files and reading files", "reading files and csv files"])
+def test_with_room_for_one_the_thing_itself_goes_before_what_it_builds_on(topic: str) -> None:
+    short, longer = ask(topic, 20), ask(topic, 50)
+    assert short.concepts == ("python/json-and-csv",)
+    assert about(short, "files").kind == "warm_up"
+    assert "Left for another lesson: Reading and writing files." in opening(short)
+    assert longer.concepts == ("python/files", "python/json-and-csv")
+    assert ask("reading csv files with python", 20).concepts == ("python/json-and-csv",)
+
+
+@pytest.mark.parametrize("minutes", [5, 10, 11])
+def test_the_shortest_lessons_have_no_padding(minutes: int) -> None:
+    lesson = ask("for loops", minutes)
+    (answers,) = (element.content for element in lesson.elements if element.kind == "answers")
+    is_short = minutes <= 10
+    assert ("Getting ready" not in opening(lesson)) == ("Why this" not in opening(lesson)) == is_short
+    assert "** is right. " in answers
+    assert ("** is wrong. " not in answers) == is_short
+
+
+def test_what_was_typed_is_shown_as_it_was_typed() -> None:
+    objective = "Juggle `five` <b>balls</b> __now__"
+    lesson = ask("for loops", objectives=(objective,))
+    assert lesson.objectives == (objective,)
+    assert "**Objective 1.** Juggle \\`five\\` \\<b\\>balls\\</b\\> \\_\\_now\\_\\_" in opening(lesson)
+    assert "**Objective 1.** Write a `for` loop" in opening(ask("for loops"))
 
 
 def test_a_gap_that_fits_is_taught_first_where_there_is_time_and_warmed_up_where_not() -> None:
@@ -146,10 +215,14 @@ def test_what_fades_is_warmed_up_before_what_builds_on_it() -> None:
 
 
 def test_a_module_goes_on_with_what_can_be_taught_without_a_gap() -> None:
-    # Of the module, all but formatting builds on lists.
+    # Of the module, all but formatting builds on lists: never met, they get a question; a known weakness is a gap.
     first_steps = mastered("values-and-names", "printing-and-input", "numbers", "strings", "booleans")
     held = {**first_steps, **mastered("conditionals", "for-loops", "while-loops", "loop-patterns")}
     lesson = ask("working with text and data in Python", 50, standing=Standing(held, 1.0, SATURDAY))
+    assert lesson.concepts == ("python/string-methods", "python/formatting")
+    assert [concept for kind, concept in shape(lesson) if kind == "warm_up"] == ["lists"]
+    weak = {**held, "python/lists": met(0.2, Grasp.BEGINNING)}
+    lesson = ask("working with text and data in Python", 50, standing=Standing(weak, 1.0, SATURDAY))
     assert lesson.concepts == ("python/formatting",)
     assert not [element for element in lesson.elements if element.kind == "warm_up"]
 
@@ -212,10 +285,16 @@ def test_objectives_of_the_learner_pick_the_concept_and_stay_in_their_words() ->
         assert all(f"**Objective {number}.** {line}" in text for number, line in enumerate(objectives, start=1))
 
 
-def test_an_objective_for_which_there_is_no_room_names_its_concept() -> None:
+def test_an_objective_that_is_no_part_of_the_topic_names_its_concept() -> None:
     lesson = ask("for loops", objectives=("Write a decorator that passes all arguments through",))
     assert lesson.concepts == ("python/for-loops",)
-    assert "For objective 1 there is a concept of its own, Decorators" in opening(lesson)
+    assert "For objective 1 there is a concept of its own, Decorators, which is no part of the topic" in opening(lesson)
+
+
+def test_an_objective_for_which_there_is_no_time_says_so() -> None:
+    lesson = ask("Python", 20, objectives=("Use decorators", "Use sets"))
+    assert lesson.concepts == ("python/sets",)
+    assert "For objective 1 there is a concept of its own, Decorators, and no room for it today." in opening(lesson)
 
 
 def test_a_lesson_says_that_the_learner_could_not_be_looked_up() -> None:

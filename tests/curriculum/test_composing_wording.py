@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from curriculum.composing.matching import match
 from curriculum.composing.telling import day_of, percent, time_since
 from curriculum.composing.warming import main_idea
-from curriculum.material import Concept
+from curriculum.material import Concept, Curriculum, Module, Pack
 from curriculum.pacing import Need, spread
 from curriculum.prose import indented, listed
+from curriculum.reading import BUNDLED, read_curriculum
 from events.contracts import Level
 from tests.curriculum.strategies import concepts
 
@@ -20,7 +21,7 @@ SATURDAY = datetime(2026, 11, 14, 9, 30, tzinfo=UTC)
 
 def concept(title: str, *objectives: str, aliases: tuple[str, ...] = (), explained: str = "Text.") -> Concept:
     return Concept(
-        id="python/it",
+        id=f"python/{title.casefold().replace(' ', '-')}",
         title=title,
         aliases=aliases,
         prerequisites=(),
@@ -102,6 +103,10 @@ LOOPS = concept("For loops", "Write a `for` loop over a list.", "Predict which n
 SETS = concept("Sets", "Choose the set operation that answers a question about two groups.", aliases=("python sets",))
 
 
+def pack_of(*found: Concept) -> Curriculum:
+    return Curriculum((Pack("python", "1.0.0", "Python", "A language.", (), (Module("all", "All of it", found),)),))
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -117,7 +122,47 @@ SETS = concept("Sets", "Choose the set operation that answers a question about t
     ],
 )
 def test_objectives_are_recognised_by_their_words(text: str, found: tuple[Concept, int] | None) -> None:
-    assert match(text, (LOOPS, SETS)) == found
+    assert match(text, (LOOPS, SETS), pack_of(LOOPS, SETS)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("use for loops", "For loops"),
+        ("write if statements", "Conditionals"),
+        ("Write classes", "Classes"),
+        ("test my code", "Testing"),
+        ("use methods", "Methods and state"),
+        ("compare values", "Booleans"),
+        ("Write code", None),
+        ("Use strings", "Strings"),
+        ("Slice lists", "Slicing"),
+        ("Choose between lists and tuples", "Tuples"),
+    ],
+)
+def test_objectives_with_a_name_in_them(text: str, title: str | None) -> None:
+    curriculum = read_curriculum([BUNDLED])
+    found = match(text, curriculum.pack_of("python/lists").concepts, curriculum)
+    assert (found[0].title if found else None) == title
+
+
+@pytest.mark.parametrize("verb", ["Use", "Explain", "Be able to use"])
+def test_a_title_behind_a_verb_is_its_concept(verb: str) -> None:
+    curriculum = read_curriculum([BUNDLED])
+    for one in curriculum.by_id.values():
+        for pool in (list(curriculum.by_id.values()), curriculum.pack_of(one.id).concepts, (one,)):
+            found = match(f"{verb} {one.title}", pool, curriculum)
+            assert found, one.title
+            assert found[0] is one
+
+
+def test_a_word_that_several_have_in_their_names_means_none_of_them_wherever_it_is_looked_for() -> None:
+    first, second = concept("Bread crumbs", "Bake it."), concept("Bread dough", "Knead it.")
+    other = concept("Rye crackers", "Break it.")
+    curriculum = pack_of(first, second, other)
+    assert match("Eat bread", (first,), curriculum) is None
+    assert match("Understand bread", (first,), curriculum) is None
+    assert match("Understand rye", (first, other), curriculum) == (other, 1)
 
 
 @given(concepts("art", 3, []), concepts("art", 4, []), st.data())
@@ -126,7 +171,10 @@ def test_an_objective_in_the_words_of_the_material_is_found(
 ) -> None:
     owner = data.draw(st.sampled_from([first, second]))
     number = data.draw(st.integers(1, len(owner.objectives)))
-    assert match(f"  {owner.objectives[number - 1].upper()}\n", (first, second)) == (owner, number)
+    assert match(f"  {owner.objectives[number - 1].upper()}\n", (first, second), pack_of(first, second)) == (
+        owner,
+        number,
+    )
 
 
 @pytest.mark.parametrize(

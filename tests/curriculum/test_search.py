@@ -108,6 +108,11 @@ def concepts(topic: str, curriculum: Curriculum = CURRICULUM) -> list[str]:
         ("stocks in cooking", ["stocks-and-sauces"]),
         ("sauces and stocks", None),
         ("stocks, sauces", ["stocks-and-sauces"]),
+        ("stocks/sauces", ["stocks-and-sauces"]),
+        ("stocks, with sauces", ["stocks-and-sauces"]),
+        ("browning and sugar", None),
+        ("browning, sugar", None),
+        ("browning to sugar", None),
         ("the browning of the sugar", ["caramelising"]),
         ("browning sugar", ["caramelising"]),
         ("sousvide", ["soups"]),
@@ -246,7 +251,13 @@ def test_topics_of_the_bundled_packs(topic: str, expected: list[str], bundled: C
     assert [found.id for found in find(topic, bundled).concepts] == expected
 
 
-@pytest.mark.parametrize("topic", ["Python", "learn Python", "Introduction to Python programming", "python 3"])
+@pytest.mark.parametrize(
+    "topic",
+    [
+        *("Python", "learn Python", "Introduction to Python programming", "python 3", "Python3"),
+        *("I want to learn Python", "python basics for kids", "the Python language"),
+    ],
+)
 def test_python_itself_is_a_topic(topic: str, bundled: Curriculum) -> None:
     finding = find(topic, bundled)
     assert finding == Finding(packs=finding.packs)
@@ -304,6 +315,57 @@ def test_a_slip_is_offered_by_the_right_name_first(topic: str, meant: str, bundl
 )
 def test_other_subjects_find_nothing(topic: str, bundled: Curriculum) -> None:
     assert find(topic, bundled) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("topic", "expected"),
+    [
+        ("lists and dictionaries", ["python/lists", "python/dicts"]),
+        ("functions and decorators", ["python/functions", "python/decorators"]),
+        ("lists, slicing", ["python/lists", "python/slicing"]),
+        ("strings and methods", ["python/strings", "python/methods-and-state"]),
+        ("strings and special methods", ["python/strings", "python/special-methods"]),
+        ("functions and values", []),
+        ("data and classes", []),
+        ("bases and cases", []),
+        ("keys & values", ["python/dicts"]),
+        ("I want to learn about Python decorators", ["python/decorators"]),
+        ("Can you teach me decorators", ["python/decorators"]),
+        ("help me understand recursion", ["python/recursion"]),
+        ("What is the difference between lists and tuples?", ["python/lists", "python/tuples"]),
+        ("python file handling", ["python/files"]),
+        ("python errors", ["python/reading-errors"]),
+        ("python data types", ["python/values-and-names"]),
+        ("reading csv files with python", ["python/json-and-csv"]),
+        ("the concept of property in Python", ["python/properties"]),
+        ("language classes", []),
+        ("master class", []),
+        ("language test", []),
+        ("course assignment", []),
+        ("concept of property", []),
+    ],
+)
+def test_what_is_said_and_no_more_is_named(topic: str, expected: list[str], bundled: Curriculum) -> None:
+    assert [found.id for found in find(topic, bundled).concepts] == expected
+
+
+@pytest.mark.parametrize("joint", [" and ", ", ", " & ", " vs ", " or "])
+def test_two_titles_name_both(joint: str, bundled: Curriculum) -> None:
+    for pack in bundled.packs:
+        for one in pack.concepts:
+            for other in pack.concepts:
+                if one is not other:
+                    topic = f"{one.title}{joint}{other.title}"
+                    found = find(topic, bundled).concepts or find(f"{pack.title}: {topic}", bundled).concepts
+                    assert {one.id, other.id} <= {concept.id for concept in found}, topic
+
+
+@pytest.mark.parametrize("topic", ["python if", "python syntax", "python decoraters", "python retreival practice"])
+def test_with_a_pack_named_only_what_is_in_it_is_suggested(topic: str, bundled: Curriculum) -> None:
+    python = bundled.pack_of("python/lists")
+    titles = {python.title, *(one.title for one in python.modules), *(one.title for one in python.concepts)}
+    assert set(find(topic, bundled).suggestions) <= titles
+    assert find("retreival practice", bundled).suggestions
 
 
 def test_every_name_of_the_bundled_packs_finds_what_it_names(bundled: Curriculum) -> None:

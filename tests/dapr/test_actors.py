@@ -19,6 +19,7 @@ from sidecar.agents import HostedAgent, Memory
 from sidecar.dapr.actors import DaprActors, actor_id_of, agent_id_of
 from sidecar.dapr.config import DaprConfig
 from sidecar.errors import SidecarUnavailable
+from tests.deadlines import until
 
 ADDRESS = "/actors/TestAgent/ada/method/greet"
 
@@ -119,12 +120,16 @@ async def test_turns_of_one_agent_never_overlap_and_others_go_on() -> None:
         now[agent_id] -= 1
         return b""
 
+    async def both_began() -> bool:
+        return len(begun) >= 2
+
     async with hosting(turn) as sidecar:
         asked = [
             asyncio.create_task(sidecar.put(f"/actors/TestAgent/{who}/method/greet"))
             for who in ("ada", "bob", "ada", "ada", "bob")
         ]
-        await asyncio.sleep(0.1)
+        await until(both_began)
+        await asyncio.sleep(0.1)  # in which a third would begin
         assert sorted(begun) == ["ada", "bob"]
         release.set()
         assert {answer.status_code for answer in await asyncio.gather(*asked)} == {200}

@@ -61,20 +61,37 @@ class HeldAppender:
         await self._log.append(records, timeout_seconds=timeout_seconds)
 
 
+class AnsweringInvoker:
+    """Another service that answers everything alike."""
+
+    def __init__(self, answer: InvocationResponse) -> None:
+        self._answer = answer
+
+    async def invoke(self, *_: object, **__: object) -> InvocationResponse:
+        return self._answer
+
+
 class BrokenInvoker:
     """Reaches no other service."""
 
-    async def invoke(
-        self,
-        app_id: str,
-        method: str,
-        path: str,
-        *,
-        body: bytes = b"",  # noqa: ARG002 - nothing is sent
-        headers: Mapping[str, str] | None = None,  # noqa: ARG002 - nothing is sent
-        timeout_seconds: float,
-    ) -> InvocationResponse:
-        raise SidecarUnavailable(f"{method} {path} of {app_id!r}", f"away, not only for {timeout_seconds} s")
+    async def invoke(self, *_: object, **__: object) -> InvocationResponse:
+        raise SidecarUnavailable("another service", "it is away")
+
+
+class HangingInvoker:
+    """Waits for another service as long as it may, in vain."""
+
+    async def invoke(self, *_: object, timeout_seconds: float, **__: object) -> InvocationResponse:
+        await asyncio.sleep(timeout_seconds)
+        raise SidecarUnavailable("another service", f"no answer within {timeout_seconds} s")
+
+
+class HangingReader:
+    """A state store that never answers."""
+
+    async def read(self, *_: object, **__: object) -> Mapping[str, StoredDocument]:
+        await asyncio.Event().wait()
+        raise AssertionError
 
 
 class BrokenReader:

@@ -3,15 +3,19 @@
 import asyncio
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from events.contracts import LessonRequested
-from events.envelope import decode
+from events.contracts import AuthoredPart, LessonAuthored, LessonRequested
+from events.envelope import EventMetadata, decode, encode
 from learnflow.sidecar import Sidecar
 from sidecar.errors import SidecarUnavailable
-from tests.http.fakes import BrokenInvoker, BrokenReader
+from sidecar.invocation import InvocationResponse
+from sidecar.records import NewRecord
+from tests.http.fakes import AnsweringInvoker, BrokenInvoker, BrokenReader, HangingInvoker, HangingReader
 from tests.http.harness import WAIT_SECONDS, WITHOUT_PROJECTOR, Api, Json, serving
+from tests.strategies import TRACE
 
 KEY = {"Idempotency-Key": "one"}
 WISH: Json = {"learner_id": "ada", "topic": "Python for loops", "duration_minutes": 40}
@@ -77,6 +81,29 @@ async def test_a_repeat_is_answered_with_the_lesson_that_was_recorded(api: Api) 
     ]
 
 
+async def test_a_repeat_is_answered_as_composed_also_where_a_model_has_written_since(api: Api) -> None:
+    first = await api.accepted("/generate-lesson", WISH, KEY)
+    lesson = first["lesson"]
+    data = LessonAuthored(
+        learner_id="ada",
+        lesson_id=lesson["lesson_id"],
+        author="a model",
+        parts=tuple(AuthoredPart(element=place, content="Said anew.") for place in range(len(lesson["elements"]))),
+    )
+    metadata = EventMetadata("authored-1", "/tests", datetime.now(UTC), TRACE, "authored-1")
+    await api.ports.appender.append([NewRecord("ada", encode(metadata, data))], timeout_seconds=10)
+    last = await api.progress()
+    read = await api.get(first["headers"]["Location"], after=last)
+    repeated = await api.accepted("/generate-lesson", WISH, KEY)
+
+    assert repeated["lesson"] == lesson
+    # A model never takes the place of what is asked and answered, whatever an event says.
+    for composed, shown in zip(lesson["elements"], read["elements"], strict=True):
+        written = composed["kind"] in {"objectives", "explanation", "example", "reflection"}
+        assert shown["content"] == ("Said anew." if written else composed["content"])
+        assert shown["author"] == ("a model" if written else None)
+
+
 async def test_many_at_once_under_one_key_see_one_lesson(api: Api) -> None:
     answers = await asyncio.gather(*(api.accepted("/generate-lesson", WISH, KEY) for _ in range(20)))
 
@@ -110,6 +137,32 @@ async def test_while_nothing_is_projected_a_keyed_request_is_answered_without_a_
         lesson = await api.get(keyed["headers"]["Location"], after=keyed)
         repeated = await api.accepted("/generate-lesson", WISH, KEY)
     assert repeated["lesson"]["lesson_id"] == lesson["lesson_id"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "standing"),
+    [
+        (404, b'{"type": "urn:learnflow:problem:unknown-learner"}', "new"),
+        # Another program answers, such as one of before: it says nothing of the learner.
+        (404, b'{"type": "about:blank", "title": "Not Found"}', "unavailable"),
+        (404, b"not found", "unavailable"),
+        (503, b"{}", "unavailable"),
+        (200, b"{}", "unavailable"),
+        (200, b'{"mastery": [], "pace": null, "as_of": {"time": null}}', "new"),
+    ],
+)
+async def test_only_who_is_said_to_be_unknown_is_new(ports: Sidecar, status: int, body: bytes, standing: str) -> None:
+    async with serving(replace(ports, invoker=AnsweringInvoker(InvocationResponse(status, {}, body)))) as api:
+        assert (await api.accepted("/generate-lesson", WISH))["lesson"]["standing"] == standing
+
+
+async def test_documents_and_services_that_hang_hold_a_request_up_together_and_not_for_long(ports: Sidecar) -> None:
+    hanging = replace(ports, state_reader=HangingReader(), invoker=HangingInvoker())
+    async with serving(hanging, WITHOUT_PROJECTOR, standing_seconds=0.3, repeat_seconds=WAIT_SECONDS) as api:
+        async with asyncio.timeout(WAIT_SECONDS):
+            keyed = await api.accepted("/generate-lesson", WISH, KEY)
+        assert keyed["lesson"] is None
+        assert await api.recorded() == 1
 
 
 async def test_documents_that_cant_be_read_keep_nothing_from_being_recorded(ports: Sidecar) -> None:

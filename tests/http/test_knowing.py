@@ -12,6 +12,7 @@ from curriculum.reading import BUNDLED, read_curriculum
 from query_api.figures import learner_status
 from query_api.knowing import stuck_concepts
 from read_models.documents import (
+    CONCEPTS_KEPT,
     ConceptFigures,
     LearnerDocument,
     LessonEntry,
@@ -36,7 +37,7 @@ observations = st.lists(
     st.builds(
         Observation,
         time_us=st.integers(0, 1000).map(lambda days: us(NOW - timedelta(days=days))),
-        fingerprint=st.uuids().map(str),
+        event_id=st.uuids().map(str),
         score_ppm=st.none() | st.integers(0, 1_000_000),
     ),
     min_size=1,
@@ -121,6 +122,46 @@ def test_what_was_held_well_fades_and_is_recommended_again() -> None:
     (refresh,) = [one for one in status.recommendations if one.kind == "refresh"]
     assert (refresh.concept, refresh.request.topic) == ("python/lists", "Lists")
     assert "13 August 2025" in refresh.why
+
+
+def test_what_no_pack_knows_any_more_hides_nothing() -> None:
+    old = [Observation(us(NOW - timedelta(days=days)), str(days), 900_000) for days in (410, 400)]
+    weak = [Observation(us(NOW), "w", 100_000)]
+    summary = LessonSummary("Gone", "Gone: a lesson", "beginner", 30, 0, 0, Position(0, 0), 0)
+    lessons = {
+        "l1": LessonEntry(summary, Register(0, "e", 1_000_000), Register(0, "e", 100_000), 1, concepts=["gone/a"])
+    }
+    concepts = {"gone/a": old, "gone/b": old, "gone/c": weak, "gone/d": weak, "python/lists": old, "python/sets": weak}
+
+    found = learner_status(LearnerDocument("ada", lessons=lessons, concepts=concepts), NOW, CURRICULUM).recommendations
+
+    assert [(one.kind, one.title) for one in found[:3]] == [
+        ("refresh", "Lists"),
+        ("strengthen", "Sets"),
+        ("review", "Gone: a lesson"),
+    ]
+
+
+def test_a_topic_is_recommended_once_however_it_is_written() -> None:
+    summary = LessonSummary("recursion", "Recursion: a lesson", "beginner", 30, 0, 0, Position(0, 0), 0)
+    entry = LessonEntry(summary, Register(0, "e", 500_000), Register(0, "e", 300_000), concepts=["python/recursion"])
+    weak = {"python/recursion": [Observation(us(NOW), "e", 300_000)]}
+
+    found = learner_status(LearnerDocument("ada", lessons={"l": entry}, concepts=weak), NOW, CURRICULUM).recommendations
+
+    assert [one.kind for one in found if one.request.topic.casefold() == "recursion"] == ["continue"]
+
+
+def test_sums_that_miss_a_partition_are_not_shown() -> None:
+    def partition(*names: str) -> PartitionDocument:
+        figures = {name: ConceptFigures(5, 5, 500_000, 5) for name in names}
+        return PartitionDocument(partition=0, log_start=0, checkpoint=-1, concepts=figures)
+
+    first = [f"a/{number:03}" for number in range(CONCEPTS_KEPT)]
+    found = stuck_concepts([partition(*first), partition("a/001", "z/last")], CURRICULUM)
+
+    assert {one.concept for one in found} <= set(first)
+    assert next(one for one in found if one.concept == "a/001").scored == 10
 
 
 def test_where_learners_get_stuck() -> None:

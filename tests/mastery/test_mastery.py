@@ -46,9 +46,10 @@ def test_it_is_a_probability_and_never_rises_by_waiting(seen: list[Observation],
     found = trace(seen, at(day), model)
     assert 0 <= found.now <= found.then <= 1
     assert 0 <= success(found.now, model) <= 1
-    later = trace(seen, at(day + 1), model)
-    assert later.then == found.then
-    assert later.now <= found.now
+    last = seen[-1].time_us if seen else 0
+    soon, later = (trace(seen, last + at(days), model) for days in (day, day + 1))
+    assert later.then == soon.then
+    assert later.now <= soon.now
 
 
 @given(histories, models)
@@ -94,3 +95,9 @@ def test_completing_without_a_score_is_a_chance_to_learn_and_nothing_more() -> N
     found = trace([Observation(0, "a", None)], 0)
     assert found.now == pytest.approx(DEFAULTS.prior + (1 - DEFAULTS.prior) * DEFAULTS.learn)
     assert found.half_life_days == DEFAULTS.half_life_days
+
+
+def test_what_is_said_to_occur_later_counts_as_of_now() -> None:
+    ahead = [Observation(0, "a", 900_000), Observation(at(365), "b", 900_000)]
+    together = [Observation(0, "a", 900_000), Observation(at(1), "b", 900_000)]
+    assert trace(ahead, at(1)) == trace(together, at(1))

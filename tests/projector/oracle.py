@@ -6,8 +6,7 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
-from events.identity import fingerprint
-from tests.strategies import SOURCE, Fact, Report, Request
+from tests.strategies import Fact, Report, Request
 
 KEPT = 8
 WEAK = 600_000
@@ -81,7 +80,7 @@ def _observations(facts: list[Fact]) -> dict[str, list[tuple[int, int | None]]]:
             ):
                 moment = round(report.at.timestamp() * 1_000_000)
                 for concept in request.concepts:
-                    found[concept].add((moment, fingerprint(SOURCE, report.event_id), report.score_ppm))
+                    found[concept].add((moment, report.event_id, report.score_ppm))
     return {concept: [(one[0], one[2]) for one in sorted(seen)[-KEPT:]] for concept, seen in found.items()}
 
 

@@ -210,4 +210,6 @@ def without_positions(values: dict[str, bytes]) -> dict[str, Any]:
         return [strip(one) for one in node] if isinstance(node, list) else node
 
     kinds = ("/learner/", "/lesson/", "/authored/")
-    return {key: strip(json.loads(value)) for key, value in values.items() if any(kind in key for kind in kinds)}
+    found = {key: strip(json.loads(value)) for key, value in values.items() if any(kind in key for kind in kinds)}
+    partitions = {key: json.loads(value) for key, value in values.items() if "/partition/" in key}
+    return found | {key: (one.get("totals"), one.get("concepts")) for key, one in partitions.items()}

@@ -11,6 +11,7 @@ import pytest
 from deploy.stack.infrastructure import Infrastructure
 from deploy.stack.service import PROJECTOR
 from deploy.stack.stack import PARTITIONS, Stack
+from projector.fold import FOLD_VERSION
 from tests.deadlines import eventually
 from tests.real.outage_figures import check_exact
 from tests.real.outage_locks import wait_until_shared
@@ -84,7 +85,8 @@ def test_a_changed_fold_is_rolled_out_and_back(clean: Infrastructure) -> None:
         check_never_refused(traffic)
         logger.info("%s", check_exact(stack, ledger.accepted))
         check_all_accounts(stack)
-        assert {number: one["fold"] for number, one in generations(stack).items()} == {1: "1", 2: "2"}
+        folds = {1: FOLD_VERSION, 2: str(int(FOLD_VERSION) + 1)}
+        assert {number: one["fold"] for number, one in generations(stack).items()} == folds
         learnflow(stack, "replay")
         check_equal(clean, 1, 3)
     assert watch.served == [1, 2, 1, 3]

@@ -347,7 +347,9 @@ class Traffic:
 def _note_accepted(command: Command, answer: Answer) -> None:
     event_id = answer.content["event_id"]
     assert command.event_id in ("", event_id), (command, answer)
-    lesson = answer.content["lesson"]["lesson_id"] if command.path == GENERATE else answer.content["lesson_id"]
+    # A lesson that can't be read at once is not in the answer, but where it will be is.
+    where = answer.headers["location"]
+    lesson = where.removeprefix("/lessons/") if command.path == GENERATE else answer.content["lesson_id"]
     assert command.lesson in ("", lesson), (command, answer)
     command.event_id, command.lesson, command.token = event_id, lesson, answer.headers["consistency-token"]
 
