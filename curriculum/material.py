@@ -4,7 +4,7 @@ A pack is read from a folder (`curriculum.reading`, described for authors in `do
 immutable and checked: whoever holds a `Pack` may rely on what the attributes say.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -187,11 +187,20 @@ class Curriculum:
 
     def prerequisites_of(self, concept: Concept) -> Sequence[Concept]:
         """All that a concept builds on, directly or not, in the usual order."""
-        needed: set[str] = set()
-        waiting = list(concept.prerequisites)
-        while waiting:
-            one = waiting.pop()
-            if one not in needed:
-                needed.add(one)
-                waiting.extend(self.by_id[one].prerequisites)
+        needed = self.implied_by([concept.id])
         return [one for one in self.pack_of(concept.id).concepts if one.id in needed]
+
+    def implied_by(self, concepts: Iterable[str]) -> frozenset[str]:
+        """All that these concepts build on, directly or not: who holds one of them can hardly lack what is under it.
+
+        That is the surmise relation of knowledge spaces (Doignon and Falmagne 1985, International Journal of
+        Man-Machine Studies 23, 175-196). Ids that no installed pack has imply nothing.
+        """
+        found: set[str] = set()
+        waiting = list(concepts)
+        while waiting:
+            concept = self.by_id.get(waiting.pop())
+            new = set(concept.prerequisites) - found if concept else set()
+            found |= new
+            waiting.extend(new)
+        return frozenset(found)

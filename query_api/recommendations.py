@@ -104,16 +104,19 @@ def _start(learner_id: str, lessons: Lessons) -> Iterator[Recommendation]:
 
 
 def _learn(learner_id: str, masteries: Sequence[ConceptMastery], curriculum: Curriculum) -> Iterator[Recommendation]:
-    """The next concept of the pack worked on last: the first not worked on yet whose prerequisites are held."""
+    """The next concept of the pack worked on last: the first that is new, and whose prerequisites are held or implied.
+
+    What a concept that is held builds on is implied by it: whoever begins in the middle is not sent to the beginning.
+    """
     known = {one.concept: one for one in masteries if one.concept in curriculum.by_id}
     if not known:
         return
     last = max(known.values(), key=lambda one: (one.last_seen_at, one.concept))
     pack = curriculum.pack_of(last.concept)
+    held = {one.concept for one in known.values() if one.grasp in _HELD}
+    implied = curriculum.implied_by(held)
     for concept in pack.concepts:
-        if concept.id not in known and all(
-            needed in known and known[needed].grasp in _HELD for needed in concept.prerequisites
-        ):
+        if concept.id not in known and concept.id not in implied and held | implied >= set(concept.prerequisites):
             titles = [curriculum.by_id[needed].title for needed in concept.prerequisites]
             why = f"It builds on {' and '.join(titles)}, which you know." if titles else "It needs nothing before it."
             yield _concerning("learn", "Learn", learner_id, concept, concept.level, why)

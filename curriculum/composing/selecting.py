@@ -237,12 +237,20 @@ def _upcoming(lesson: Admission, targets: Sequence[tuple[Concept, Reason]]) -> t
     learner = lesson.learner
     of_pack: Sequence[Concept] = lesson.curriculum.pack_of(next(iter(lesson.taught))).concepts
     behind = max(of_pack.index(one.concept) for one in lesson.taught.values() if one.concept in of_pack) + 1
-    around = [one for one in (*of_pack[behind:], *of_pack[:behind]) if not learner.has_mastered(one.id)]
+    held = [one.id for one in of_pack if learner.holds(one.id)]
+    # Whoever holds one thing, or learns it now, can hardly lack what is under it; but for what they are weak in.
+    implied = {one for one in lesson.curriculum.implied_by([*held, *lesson.taught]) if not learner.is_weak_in(one)}
+    around = [
+        one
+        for one in (*of_pack[behind:], *of_pack[:behind])
+        if not learner.has_mastered(one.id) and one.id not in implied
+    ]
     following = [*(concept for concept, reason in targets if reason not in _CALLED_FOR), *around]
 
     def is_ready(concept: Concept) -> bool:
-        held = all(needed in lesson.taught or learner.holds(needed) for needed in concept.prerequisites)
-        return held or not learner.is_known_in(concept.id)
+        known = implied | lesson.taught.keys()
+        ready = all(needed in known or learner.holds(needed) for needed in concept.prerequisites)
+        return ready or not learner.is_known_in(concept.id)
 
     wanted = {
         one.id: one

@@ -33,6 +33,12 @@ def us(moment: datetime) -> int:
     return round(moment.timestamp()) * 1_000_000
 
 
+def under(concept: str) -> set[str]:
+    """All that a concept builds on."""
+    direct = CURRICULUM.by_id[concept].prerequisites
+    return set(direct).union(*map(under, direct))
+
+
 observations = st.lists(
     st.builds(
         Observation,
@@ -93,9 +99,10 @@ def test_what_is_to_be_learnt_next_is_new_and_builds_on_what_is_held(learner: Le
     held = {one.concept for one in status.mastery if one.grasp in {"proficient", "mastered"}}
     for one in status.recommendations:
         if one.kind == "learn":
-            assert one.concept not in learner.concepts
             assert one.concept is not None
-            assert set(CURRICULUM.by_id[one.concept].prerequisites) <= held
+            below = {needed for concept in held & CURRICULUM.by_id.keys() for needed in under(concept)}
+            assert one.concept not in learner.concepts.keys() | below
+            assert set(CURRICULUM.by_id[one.concept].prerequisites) <= held | below
 
 
 @given(learners)
@@ -122,6 +129,12 @@ def test_what_was_held_well_fades_and_is_recommended_again() -> None:
     (refresh,) = [one for one in status.recommendations if one.kind == "refresh"]
     assert (refresh.concept, refresh.request.topic) == ("python/lists", "Lists")
     assert "13 August 2025" in refresh.why
+
+
+def test_who_begins_in_the_middle_is_not_sent_to_the_beginning() -> None:
+    good = [Observation(us(NOW - timedelta(days=1)), "a", 1_000_000)]
+    found = learner_status(LearnerDocument("ada", concepts={"python/for-loops": good}), NOW, CURRICULUM)
+    assert [(one.kind, one.concept) for one in found.recommendations] == [("learn", "python/while-loops")]
 
 
 def test_what_no_pack_knows_any_more_hides_nothing() -> None:
