@@ -23,6 +23,7 @@ _COMMON: Final[Mapping[str, Any]] = {
 }
 
 _NO_GROUP: Final = "learnflow-reader"
+_IN_VAIN: Final = frozenset({KafkaError._TIMED_OUT, KafkaError._TIMED_OUT_QUEUE})  # noqa: SLF001 - public constants
 
 T = TypeVar("T")
 
@@ -54,7 +55,11 @@ class TopicMissing(BrokerFailure):
 
 
 class Connection:
-    """An admin client, made at the first use. Its futures are answered from a thread of librdkafka."""
+    """An admin client, made at the first use. Its futures are answered from a thread of librdkafka.
+
+    One that gave no answer in time is replaced: after a broker that hung for a while it may wait for its controller for
+    ever, while a new one is answered at once.
+    """
 
     def __init__(self, config: KafkaConfig) -> None:
         self.config = config
@@ -110,13 +115,22 @@ class Connection:
             BrokerFailure: a refusal; a `TopicMissing` where there is no such topic.
             SidecarUnavailable: no answer in time.
         """
+        asked = self._admin
         try:
             async with asyncio.timeout(self.config.seconds + 1):
                 return await asyncio.wrap_future(future)
         except TimeoutError as error:
+            self._replace(asked)
             raise SidecarUnavailable("log", f"no answer within {self.config.seconds:g} s") from error
         except KafkaException as error:
+            if error.args[0].code() in _IN_VAIN:
+                self._replace(asked)
             raise failure_of(error.args[0], self.config.topic) from error
+
+    def _replace(self, admin: AdminClient | None) -> None:
+        """Ask another client from now on, unless that is so already."""
+        if self._admin is admin:
+            self._admin = None
 
     async def _all(self) -> dict[str, Any]:
         if self._properties is None:

@@ -56,4 +56,5 @@ def test_lessons_asked_for_at_one_service_are_in_the_status_that_the_other_gives
         headers = {"Consistency-Token": reported.headers["Consistency-Token"], "Prefer": "wait=30"}
         shown = lessons.get(f"lessons/{lesson['lesson_id']}", headers=headers).raise_for_status().json()
     assert shown["progress"]["completion"] == 0.5
+    assert [element.pop("author") for element in shown["elements"]] == [None] * len(shown["elements"])
     assert shown["elements"] == lesson["elements"]

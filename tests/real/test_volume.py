@@ -126,7 +126,8 @@ def test_a_thousand_large_lessons_are_caught_up_in_pieces(stack: Stack) -> None:
         for learner in ("learner-0", "learner-1"):
             assert len(listed(lessons, learner_id=learner)) == by_learner[learner]
         last = list(asked)[-1]
-        assert lessons.get(f"lessons/{last}").raise_for_status().json()["elements"] == asked[last]["elements"]
+        shown = lessons.get(f"lessons/{last}").raise_for_status().json()["elements"]
+        assert [{**element, "author": None} for element in asked[last]["elements"]] == shown
     with httpx2.Client(base_url=stack.user_progress, timeout=60, trust_env=False) as progress:
         for learner, count in by_learner.items():
             status = progress.get("status", params={"learner_id": learner}).raise_for_status().json()
