@@ -34,6 +34,7 @@ def introduction(planned: Plan, *, learners: int, url: str) -> RenderableType:
 def lesson(asked: Lesson) -> RenderableType:
     """A lesson as POST /generate-lesson answers it."""
     steps = _table("step", "minutes", "why")
+    steps.columns[-1].justify = "left"
     for element in asked.elements:
         steps.add_row(escape(element.title), str(element.minutes), escape(element.why or ""))
     return Group(
