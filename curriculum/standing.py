@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
+
+HELD_FROM: Final = 0.5
+"""The mastery from which a concept counts as held: more likely than not, the learner can do it."""
 
 
 class Grasp(StrEnum):
@@ -13,6 +17,19 @@ class Grasp(StrEnum):
     DEVELOPING = "developing"
     PROFICIENT = "proficient"
     MASTERED = "mastered"
+
+    @classmethod
+    def of(cls, mastery: float) -> "Grasp":
+        """The word for a mastery, 0 to 1."""
+        return next((word for least, word in _LEAST if mastery >= least), cls.BEGINNING)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it stands for a mastery of `HELD_FROM` or more."""
+        return self in {Grasp.PROFICIENT, Grasp.MASTERED}
+
+
+_LEAST: Final = ((0.8, Grasp.MASTERED), (HELD_FROM, Grasp.PROFICIENT), (0.35, Grasp.DEVELOPING))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from command_api.lessons import LessonMaking, lesson_router
 from command_api.progress import progress_router
 from command_api.publisher import Publisher, PublisherLimits
 from command_api.standings import InvokedStandings
-from curriculum.material import Curriculum
 from learnflow.agents import ServiceAgents
 from learnflow.health import Check, health_router
 from learnflow.metrics import metrics_endpoint
@@ -55,7 +54,6 @@ def build(services: Collection[Service], sidecar: Sidecar, settings: Settings) -
     projection = Projection(engine, sidecar)
     publisher = Publisher(sidecar.appender, _limits(settings))
     projections = Projections(sidecar.state_reader)
-    curriculum = installed(settings.packs)
     agents = _agents(services, sidecar, settings)
 
     @asynccontextmanager
@@ -81,9 +79,10 @@ def build(services: Collection[Service], sidecar: Sidecar, settings: Settings) -
     problems.install(app)
     app.add_middleware(HeadAsGet)
     if Service.COURSE_AGENT in services:
-        app.include_router(lesson_router(publisher, _making(sidecar, projections, curriculum, agents, settings)))
+        app.include_router(lesson_router(publisher, _making(sidecar, projections, agents, settings)))
         app.include_router(lessons_router(projections))
     if Service.USER_PROGRESS in services:
+        curriculum = installed(settings.packs)
         app.include_router(progress_router(publisher))
         app.include_router(status_router(projections, _now, curriculum))
         app.include_router(advice_router(projections, _now, curriculum, agents.adviser))
@@ -110,11 +109,9 @@ def _agents(services: Collection[Service], sidecar: Sidecar, settings: Settings)
     )
 
 
-def _making(
-    sidecar: Sidecar, projections: Projections, curriculum: Curriculum, agents: ServiceAgents, settings: Settings
-) -> LessonMaking:
+def _making(sidecar: Sidecar, projections: Projections, agents: ServiceAgents, settings: Settings) -> LessonMaking:
     return LessonMaking(
-        curriculum=curriculum,
+        curriculum=installed(settings.packs),
         standings=InvokedStandings(sidecar.invoker, settings.standing_seconds),
         recorded=ProjectedLessons(projections),
         offer=agents.offer,

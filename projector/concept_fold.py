@@ -54,13 +54,7 @@ def figures_of(entry: LessonEntry) -> ConceptFigures:
 def add_figures(known: dict[str, ConceptFigures], changes: Iterable[tuple[str, ConceptFigures]]) -> None:
     """Add changes, by concept, to the figures of a partition."""
     for concept, change in changes:
-        figures = known.get(concept)
-        if figures is None:
-            figures = known[concept] = ConceptFigures()
-        figures.lessons += change.lessons
-        figures.scored += change.scored
-        figures.score_sum_ppm += change.score_sum_ppm
-        figures.weak += change.weak
+        known.setdefault(concept, ConceptFigures()).add(change)
     _keep_first(known)
 
 

@@ -8,17 +8,13 @@ from datetime import datetime
 from typing import Final
 
 from curriculum.material import Curriculum
-from curriculum.standing import Grasp
+from curriculum.standing import HELD_FROM, Grasp
 from events.quantities import PPM, from_ppm
 from events.times import to_microseconds
 from query_api.answers import ConceptMastery, Pace, StuckConcept, moment_us
 from read_models.documents import CONCEPTS_KEPT, ConceptFigures, LearnerDocument, Observation, PartitionDocument, Totals
 from read_models.mastery import Trace, trace
 
-MASTERED: Final = 0.8
-PROFICIENT: Final = 0.5
-DEVELOPING: Final = 0.35
-"""The least mastery that each word stands for; below is *beginning*."""
 FADING_BELOW: Final = 2 / 3
 """What is retained when it is time to come back: each good result doubles the time until then."""
 MOST_STUCK: Final = 10
@@ -29,12 +25,6 @@ STUCK_BELOW: Final = 0.7
 
 _MINUTE_MS: Final = 60_000
 _DECIMALS: Final = 6
-_WORDS: Final = ((MASTERED, Grasp.MASTERED), (PROFICIENT, Grasp.PROFICIENT), (DEVELOPING, Grasp.DEVELOPING))
-
-
-def grasp_of(mastery: float) -> Grasp:
-    """A mastery, 0 to 1, in a word."""
-    return next((word for least, word in _WORDS if mastery >= least), Grasp.BEGINNING)
 
 
 def concept_masteries(document: LearnerDocument, now: datetime, curriculum: Curriculum) -> list[ConceptMastery]:
@@ -74,11 +64,7 @@ def stuck_concepts(partitions: Iterable[PartitionDocument], curriculum: Curricul
             # A full partition has dropped what comes after; without its share the sum would be of some learners only.
             if full and concept_id > min(full):
                 continue
-            ours = figures.setdefault(concept_id, ConceptFigures())
-            ours.lessons += theirs.lessons
-            ours.scored += theirs.scored
-            ours.score_sum_ppm += theirs.score_sum_ppm
-            ours.weak += theirs.weak
+            figures.setdefault(concept_id, ConceptFigures()).add(theirs)
     found = [
         StuckConcept(
             concept=concept_id,
@@ -106,7 +92,7 @@ def _mastery_of(
         concept=concept_id,
         title=_title(concept_id, curriculum),
         mastery=round(traced.now, _DECIMALS),
-        grasp=grasp_of(traced.now),
+        grasp=Grasp.of(traced.now),
         fading=_is_fading(traced),
         last_score=None if last_score is None else from_ppm(last_score),
         last_seen_at=moment_us(observations[-1].time_us),
@@ -116,7 +102,7 @@ def _mastery_of(
 
 def _is_fading(traced: Trace) -> bool:
     """It was proficient at least, and much of that is forgotten."""
-    return traced.then >= PROFICIENT and traced.retained < FADING_BELOW
+    return traced.then >= HELD_FROM and traced.retained < FADING_BELOW
 
 
 def _title(concept_id: str, curriculum: Curriculum) -> str | None:

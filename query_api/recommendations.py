@@ -5,7 +5,6 @@ from itertools import chain
 from typing import Final
 
 from curriculum.material import Concept, Curriculum
-from curriculum.standing import Grasp
 from events.contracts import Level
 from events.quantities import PPM
 from query_api.answers import ConceptMastery, NextLesson, Recommendation
@@ -15,7 +14,6 @@ from read_models.documents import WEAK_SCORE_PPM, LessonEntry
 MOST: Final = 6
 STRONG_SCORE_PPM: Final = 800_000
 _NEXT_LEVEL: Final = {"beginner": "intermediate", "intermediate": "advanced"}
-_HELD: Final = frozenset({Grasp.PROFICIENT, Grasp.MASTERED})
 
 Lessons = Sequence[tuple[str, LessonEntry]]
 
@@ -77,7 +75,7 @@ def _strengthen(
         if one.concept in curriculum.by_id
         and one.last_score is not None
         and one.last_score * PPM < WEAK_SCORE_PPM
-        and one.grasp not in _HELD
+        and not one.grasp.is_held
     ]
     for score, one in sorted(weak, key=lambda pair: (pair[0], pair[1].concept))[:2]:
         why = f"Your last score on it was {_percent(round(score * PPM))}, on {_date(one)}."
@@ -113,7 +111,7 @@ def _learn(learner_id: str, masteries: Sequence[ConceptMastery], curriculum: Cur
         return
     last = max(known.values(), key=lambda one: (one.last_seen_at, one.concept))
     pack = curriculum.pack_of(last.concept)
-    held = {one.concept for one in known.values() if one.grasp in _HELD}
+    held = {one.concept for one in known.values() if one.grasp.is_held}
     implied = curriculum.implied_by(held)
     for concept in pack.concepts:
         if concept.id not in known and concept.id not in implied and held | implied >= set(concept.prerequisites):

@@ -181,6 +181,13 @@ class ConceptFigures(Struct, omit_defaults=True):
     score_sum_ppm: int = 0
     weak: int = 0
 
+    def add(self, other: "ConceptFigures") -> None:
+        """Add every figure of `other` to this one's."""
+        self.lessons += other.lessons
+        self.scored += other.scored
+        self.score_sum_ppm += other.score_sum_ppm
+        self.weak += other.weak
+
 
 class DayActivity(Struct):
     """What happened on a day (UTC).

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
-from curriculum.standing import ConceptStanding, Grasp, Standing
+from curriculum.standing import HELD_FROM, ConceptStanding, Grasp, Standing
 from events.contracts import StandingUsed
 
-HELD_FROM: Final = 0.5
-"""The mastery from which a prerequisite counts as met: more likely than not, the learner can do it."""
 SLOWEST: Final = 2.0
 FASTEST: Final = 0.5
 

@@ -15,7 +15,7 @@ from sidecar.errors import SecretNotFound, SidecarError, SidecarUnavailable
 from sidecar.kafka.config import KafkaConfig
 from sidecar.kafka.connection import Connection, TopicMissing
 from sidecar.kafka.log_reader import KafkaLogReader
-from sidecar.kafka.topic import TopicPlan, create
+from sidecar.kafka.topic import TopicPlan, create, describe
 from sidecar.records import PartitionBounds
 from tests.deadlines import until
 from tests.kafka import ForeignProducer
@@ -30,6 +30,23 @@ async def remove_below(config: KafkaConfig, partition: int, offset: int) -> None
     admin = AdminClient({"bootstrap.servers": config.brokers})
     where = TopicPartition(config.topic, partition, offset)
     await asyncio.to_thread(admin.delete_records([where])[where].result, 30)
+
+
+async def test_a_client_that_gave_no_answer_in_time_is_replaced_and_one_that_did_is_kept(
+    infrastructure: Infrastructure,
+) -> None:
+    """After a broker that hung, one was seen to wait for its controller for good."""
+    away = Connection(KafkaConfig(f"127.0.0.1:{free_port()}", seconds=0.5))
+    first = await away.admin()
+    with pytest.raises(SidecarUnavailable):
+        await describe(away)
+    assert await away.admin() is not first
+
+    there = Connection(KafkaConfig(infrastructure.brokers, topic="no-such-topic"))
+    first = await there.admin()
+    with pytest.raises(TopicMissing):
+        await describe(there)
+    assert await there.admin() is first
 
 
 async def test_where_nothing_listens_every_question_ends_in_time(open_reader: Readers) -> None:

@@ -1,8 +1,7 @@
 """What a builder makes of a partition is what the live engine makes of it, whatever is in its way."""
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -35,14 +34,7 @@ AMPLE = 4 * 1024 * 1024
 TIGHT = 3200
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick() -> Iterator[None]:
-    """Pauses cost nothing, and what is parked on purpose is not told."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(patience, "FIRST_PAUSE_SECONDS", 0.0)
-        logging.disable(logging.ERROR)
-        yield
-        logging.disable(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("quick_and_quiet")
 
 
 class Crashed(BaseException):

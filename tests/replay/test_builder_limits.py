@@ -1,15 +1,13 @@
 """What a builder asks of a store that can do little, and of its own memory."""
 
 import asyncio
-import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
 import pytest
 from typing_extensions import override
 
-from projector.replay import patience
 from projector.replay.builder import BuildLimits
 from projector.replay.runs import begin
 from sidecar.errors import SidecarUnavailable
@@ -23,14 +21,7 @@ LEARNERS = 40
 LESSONS = 60
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick() -> Iterator[None]:
-    """Pauses cost nothing, and what is parked on purpose is not told."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(patience, "FIRST_PAUSE_SECONDS", 0.0)
-        logging.disable(logging.ERROR)
-        yield
-        logging.disable(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("quick_and_quiet")
 
 
 @dataclass

@@ -1,8 +1,7 @@
 """What a builder writes at once where that was too much, in size or in time: less, and after a while more again."""
 
 import asyncio
-import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import groupby, pairwise
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 from typing_extensions import override
 
 from projector.engine import Engine
-from projector.replay import patience
 from projector.replay.builder import BuildLimits, PartitionBuilder
 from projector.replay.runs import Runner, begin
 from read_models import codec, keys
@@ -36,14 +34,7 @@ DOCUMENTS: Final = 16
 BYTES: Final = 16_384
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick() -> Iterator[None]:
-    """Pauses cost nothing, and what is parked on purpose is not told."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(patience, "FIRST_PAUSE_SECONDS", 0.0)
-        logging.disable(logging.ERROR)
-        yield
-        logging.disable(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("quick_and_quiet")
 
 
 @dataclass(frozen=True)
