@@ -437,5 +437,6 @@ def options_offered(run: Run) -> list[str]:
 
 
 def _command_line(pid: int) -> str:
-    command = ["/bin/ps", "-o", "command=", "-p", str(pid)]
+    # Without -ww it is cut off at the width of a terminal, also of one that is only named in COLUMNS.
+    command = ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stdout
