@@ -5,10 +5,11 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from sidecar.errors import SidecarError, StorageDamaged
+from web.problems import INVALID, FieldProblem, ProblemError, responses
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,8 @@ def health_router(checks: Mapping[str, Check]) -> APIRouter:
         checks: by the name of the part that each looks at.
     """
     router = APIRouter(tags=["health"])
+    # Whether a sidecar is looked at depends on the settings; the description does not.
+    known = sorted({*checks, "sidecar"})
 
     @router.get("/healthz", operation_id="getHealth", summary="Alive: the process answers")
     async def healthz() -> Alive:
@@ -53,12 +56,29 @@ def health_router(checks: Mapping[str, Check]) -> APIRouter:
         "/readyz",
         operation_id="getReadiness",
         summary="Ready: what the service needs is there",
-        responses={503: {"model": Readiness, "description": "Not ready; `waiting_for` says what is amiss."}},
+        responses={
+            **responses(INVALID),
+            503: {"model": Readiness, "description": "Not ready; `waiting_for` says what is amiss."},
+        },
     )
-    async def readyz(response: Response) -> Readiness:
+    async def readyz(
+        response: Response,
+        exclude: Annotated[
+            list[str],
+            Query(
+                description="Parts not to look at: for a probe that asks only for what is this replica's own.",
+                json_schema_extra={"items": {"type": "string", "enum": known}},
+            ),
+        ] = [],  # noqa: B006 - never changed; with None the parameter would be described as one that may be null
+    ) -> Readiness:
         """Look at everything the service needs, and name what is amiss."""
-        found = await asyncio.gather(*(_look(check) for check in checks.values()))
-        waiting_for = {name: amiss for name, amiss in zip(checks, found, strict=True) if amiss is not None}
+        left_out = set(exclude)
+        if not left_out <= set(known):
+            fault = FieldProblem(field="exclude", detail=f"must be one of: {', '.join(known)}")
+            raise ProblemError(INVALID, errors=[fault])
+        looked_at = {name: check for name, check in checks.items() if name not in left_out}
+        found = await asyncio.gather(*(_look(check) for check in looked_at.values()))
+        waiting_for = {name: amiss for name, amiss in zip(looked_at, found, strict=True) if amiss is not None}
         if waiting_for:
             response.status_code = 503
         return Readiness(ready=not waiting_for, waiting_for=waiting_for)

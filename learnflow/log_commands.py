@@ -6,7 +6,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from learnflow.settings import Settings
+from learnflow.settings import Settings, SidecarKind
+from learnflow.sidecar import open_tool
 from learnflow.terminal import fail, output
 from sidecar.errors import SidecarError
 from sidecar.kafka.config import KafkaConfig
@@ -91,10 +92,15 @@ def _connection(brokers: str | None, properties: list[str] | None) -> Connection
             fail(f"--property {text}: expected NAME=VALUE")
         given[name] = value
 
-    async def further() -> dict[str, str]:
-        return given
+    settings = Settings()
 
-    return Connection(KafkaConfig(brokers or Settings().kafka_brokers, properties=further))
+    async def further() -> dict[str, str]:
+        if settings.sidecar is not SidecarKind.DAPR or not settings.kafka_secret:
+            return given
+        async with open_tool(settings) as ports:
+            return {**await ports.secrets.secret(settings.kafka_secret), **given}
+
+    return Connection(KafkaConfig(brokers or settings.kafka_brokers, properties=further))
 
 
 def _run(step: Coroutine[Any, Any, T]) -> T:

@@ -15,6 +15,7 @@ from command_api.progress import progress_router
 from command_api.publisher import Publisher, PublisherLimits
 from command_api.standings import InvokedStandings
 from learnflow.agents import ServiceAgents
+from learnflow.draining import CloseWhileDraining, Draining
 from learnflow.health import Check, health_router
 from learnflow.metrics import metrics_endpoint
 from learnflow.packs import installed
@@ -48,7 +49,10 @@ _SUMMARIES: Final = {
 
 
 def build(services: Collection[Service], sidecar: Sidecar, settings: Settings) -> FastAPI:
-    """One app that serves these services over a sidecar; opens and closes nothing of the sidecar's but delivery."""
+    """One app that serves these services over a sidecar; opens and closes nothing of the sidecar's but delivery.
+
+    Its `state.draining` is the `Draining` of the process, for who runs it to begin.
+    """
     ordered = [service for service in Service if service in services]
     engine = Engine(log=sidecar.log_reader, reader=sidecar.state_reader, writer=sidecar.state_writer)
     projection = Projection(engine, sidecar)
@@ -77,7 +81,9 @@ def build(services: Collection[Service], sidecar: Sidecar, settings: Settings) -
         redirect_slashes=False,
     )
     problems.install(app)
+    app.state.draining = draining = Draining()
     app.add_middleware(HeadAsGet)
+    app.add_middleware(CloseWhileDraining, draining=draining)
     if Service.COURSE_AGENT in services:
         app.include_router(lesson_router(publisher, _making(sidecar, projections, agents, settings)))
         app.include_router(lessons_router(projections))
@@ -92,7 +98,7 @@ def build(services: Collection[Service], sidecar: Sidecar, settings: Settings) -
         app.add_api_route(
             "/metrics", metrics_endpoint(sidecar.log_reader, sidecar.state_reader), include_in_schema=False
         )
-    app.include_router(health_router(_checks(services, sidecar, projection)))
+    app.include_router(health_router({**_checks(services, sidecar, projection), "process": draining.trouble}))
     app.add_api_route("/", _to_description, include_in_schema=False)
     description.install(app)
     for service in ordered:

@@ -2,17 +2,23 @@
 
 import asyncio
 import logging
+import math
 import signal
 import socket
 import sys
-from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from types import FrameType
 from typing import Final
 
 import uvicorn
+from fastapi import FastAPI
 from typing_extensions import override
 
 from curriculum.errors import PackFaults
+from learnflow.draining import Draining
 from learnflow.services import Service, build
 from learnflow.settings import Settings, SidecarKind
 from learnflow.sidecar import open_sidecar
@@ -39,6 +45,8 @@ class CannotListen(Exception):
 def serve(services: Collection[Service], settings: Settings, on_ready: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM; requests under way are answered, what was accepted is durable.
 
+    After SIGTERM requests are taken for `drain_seconds` more, or until the next signal.
+
     Args:
         services: which ones.
         settings: how.
@@ -49,13 +57,37 @@ def serve(services: Collection[Service], settings: Settings, on_ready: Callable[
         SidecarError: the data folder can't be used.
         PackFaults: teaching material can't be used; the message names every fault.
     """
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[FastAPI]:
+        async with open_sidecar(settings) as sidecar:
+            yield build(services, sidecar, settings)
+
+    serve_app(opened, settings, on_ready)
+
+
+def serve_app(
+    opened: Callable[[], AbstractAsyncContextManager[FastAPI]], settings: Settings, on_ready: Callable[[str], None]
+) -> None:
+    """Serve an app as `serve` does.
+
+    Args:
+        opened: gives the app, over a sidecar that is open until the end of the context; with its `Draining` as
+            `state.draining`.
+        settings: how.
+        on_ready: told the base URL once requests are taken.
+
+    Raises:
+        CannotListen: the address is not to be had; nothing was opened.
+        Exception: whatever `opened` raises.
+    """
     # SQLite's threads give up the interpreter at every step and wait this long to get it back from a busy event loop.
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     with (
         _listen(settings) as listener,
         asyncio.Runner(loop_factory=uvicorn.Config("", log_config=None).get_loop_factory()) as runner,
     ):
-        runner.run(_serve(services, settings, listener, on_ready))
+        runner.run(_serve(opened, settings, listener, on_ready))
 
 
 def main(services: Collection[Service]) -> None:
@@ -97,19 +129,23 @@ def _listen(settings: Settings) -> socket.socket:
 
 
 async def _serve(
-    services: Collection[Service], settings: Settings, listener: socket.socket, on_ready: Callable[[str], None]
+    opened: Callable[[], AbstractAsyncContextManager[FastAPI]],
+    settings: Settings,
+    listener: socket.socket,
+    on_ready: Callable[[str], None],
 ) -> None:
     with ExitStack() as starting:
         wishes = starting.enter_context(_noting_signals())
-        async with open_sidecar(settings) as sidecar:
+        async with opened() as app:
             config = uvicorn.Config(
-                build(services, sidecar, settings),
+                app,
                 lifespan="on",
                 access_log=False,
                 log_config=None,
                 timeout_graceful_shutdown=10,
             )
-            server = _Server(config, lambda: on_ready(_url(listener)), wishes)
+            drain = _Drain(app.state.draining, settings.drain_seconds)
+            server = _Server(config, lambda: on_ready(_url(listener)), wishes, drain)
             try:
                 await server.serve(sockets=[listener])
             finally:
@@ -133,19 +169,42 @@ def _noting_signals() -> Iterator[list[int]]:
             signal.signal(signum, handler)
 
 
+@dataclass(frozen=True, slots=True)
+class _Drain:
+    draining: Draining
+    seconds: float
+
+
 class _Server(uvicorn.Server):
     """Tells when it takes requests, and takes a signal to end as a wish, not as a failure: the exit status is 0."""
 
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None], wishes: Collection[int]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_started: Callable[[], None], wishes: Collection[int], drain: _Drain
+    ) -> None:
         super().__init__(config)
         self._on_started = on_started
         self._wishes = wishes
+        self._drain = drain
+        self._drained_at = math.inf
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if not self.should_exit:
             self._on_started()
+
+    @override
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if sig != signal.SIGTERM or self._drain.seconds == 0 or self._drain.draining.begun:
+            super().handle_exit(sig, frame)
+            return
+        self._drain.draining.begun = True
+        self._drained_at = time.monotonic() + self._drain.seconds
+
+    @override
+    async def on_tick(self, counter: int) -> bool:
+        self.should_exit |= time.monotonic() >= self._drained_at
+        return await super().on_tick(counter)
 
     @override
     @contextmanager

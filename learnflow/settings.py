@@ -23,6 +23,8 @@ class Settings(BaseSettings):
         data_dir: the folder of the embedded default.
         host: the address to listen on.
         port: to listen on; 0 takes a free one.
+        drain_seconds: how long requests are still taken after SIGTERM, each answer asking its client to connect anew.
+            For whatever sends requests here takes a moment to learn that it should not.
         partitions: of a log that is newly made.
         publish_deadline_seconds: how long a POST waits for the log's confirmation.
         publish_linger_seconds: how long a lone POST waits for others to share its append.
@@ -48,6 +50,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    drain_seconds: Annotated[float, Field(ge=0, le=600)] = 0.0
     partitions: Annotated[int, Field(ge=1, le=1024)] = 8
     publish_deadline_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
     publish_linger_seconds: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -75,6 +78,8 @@ class DaprSettings(BaseSettings):
         http_endpoint: base URL of its HTTP API; goes before host and port.
         grpc_endpoint: host and port of its gRPC API, without a scheme; goes before host and port.
         api_token: what it wants to be shown.
+        health_timeout: how many seconds a command for operators waits at its beginning for a sidecar that does not
+            answer yet, as it is where both are started at once; 0 for not at all.
     """
 
     model_config = SettingsConfigDict(env_prefix="DAPR_", extra="ignore")
@@ -85,6 +90,7 @@ class DaprSettings(BaseSettings):
     http_endpoint: str = ""
     grpc_endpoint: Annotated[str, Field(pattern=r"^([^/:]+:\d+)?$")] = ""
     api_token: str = ""
+    health_timeout: Annotated[float, Field(ge=0, le=3600)] = 0.0
 
 
 class AppSettings(BaseSettings):

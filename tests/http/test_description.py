@@ -25,7 +25,7 @@ STATUSES = {
     "getMastery": {200, 404, 422, 500, 503},
     "getAdvice": {200, 404, 422, 500, 503},
     "getHealth": {200, 500},
-    "getReadiness": {200, 500, 503},
+    "getReadiness": {200, 422, 500, 503},
 }
 TRANSPORT_HEADERS = {"content-length", "content-type", "connection"}
 

@@ -81,3 +81,31 @@ async def test_before_the_first_projection_a_service_is_not_ready(ports: Sidecar
 
     assert response.status_code == 503
     assert response.json()["waiting_for"].keys() == {"state store"}
+
+
+async def test_a_part_that_is_excluded_is_not_looked_at(ports: Sidecar) -> None:
+    down = BrokenReader(SidecarUnavailable("state store", "down"))
+    async with serving(replace(ports, state_reader=down), WITHOUT_PROJECTOR) as api:
+        response = await api.client.get("/readyz", params={"exclude": "state store"})
+
+    assert (response.status_code, response.json()) == (200, {"ready": True, "waiting_for": {}})
+
+
+async def test_what_else_is_amiss_counts_all_the_same(ports: Sidecar) -> None:
+    async def away() -> str:
+        return "nothing answers"
+
+    async with serving(replace(ports, checks={"sidecar": away}), WITHOUT_PROJECTOR) as api:
+        response = await api.client.get("/readyz", params={"exclude": ["state store", "process"]})
+
+    assert response.status_code == 503
+    assert response.json()["waiting_for"] == {"sidecar": "nothing answers"}
+
+
+async def test_a_part_that_does_not_exist_can_not_be_excluded(ports: Sidecar) -> None:
+    async with serving(ports) as api:
+        response = await api.client.get("/readyz", params={"exclude": ["state store", "state-store"]})
+
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["field"] == "exclude"
+    assert "state store" in response.json()["errors"][0]["detail"]
