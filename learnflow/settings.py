@@ -29,9 +29,8 @@ class Settings(BaseSettings):
         publish_deadline_seconds: how long a POST waits for the log's confirmation.
         publish_linger_seconds: how long a lone POST waits for others to share its append.
         publish_waiting: how many POSTs may wait for the log; one more is answered 503.
-        delivery_records: the most records that the projector is given at once.
-        delivery_wait_ms: with Dapr, how long its sidecar gathers records for that. Shorter is fresher; longer makes
-            fuller batches, and so a faster way back after an outage.
+        delivery_records: the most records that the projector is given at once by the embedded default. With Dapr its
+            Subscription says that.
         message_bytes: the most that one message to or from the sidecar may hold, such as a transaction; must not exceed
             daprd's --max-body-size.
         kafka_brokers: with Dapr, where the projector checks the log and heals holes.
@@ -56,7 +55,6 @@ class Settings(BaseSettings):
     publish_linger_seconds: Annotated[float, Field(ge=0, le=1)] = 0.0
     publish_waiting: Annotated[int, Field(ge=1, le=100_000)] = 2000
     delivery_records: Annotated[int, Field(ge=1, le=10_000)] = 500
-    delivery_wait_ms: Annotated[int, Field(ge=1, le=10_000)] = 20
     message_bytes: Annotated[int, Field(ge=1024**2, le=1024**3)] = 4 * 1024**2
     kafka_brokers: Annotated[str, Field(min_length=1)] = "127.0.0.1:9092"
     kafka_secret: str = ""

@@ -1,6 +1,8 @@
 """The ports of a sidecar, bundled, and the adapters that can stand behind them."""
 
+import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -9,6 +11,7 @@ from typing import Final
 from starlette.routing import BaseRoute
 
 from learnflow.settings import AppSettings, DaprSettings, Settings, SidecarKind
+from read_models import keys
 from sidecar.agents import Agents
 from sidecar.append import EventAppender
 from sidecar.conversation import Conversation
@@ -16,6 +19,7 @@ from sidecar.dapr import DaprConfig, DaprSidecar
 from sidecar.delivery import Delivery
 from sidecar.embedded import EmbeddedSidecar, EmbeddedTool
 from sidecar.embedded.invocation import AsgiApp
+from sidecar.errors import SidecarUnavailable
 from sidecar.invocation import ServiceInvoker
 from sidecar.kafka.config import KafkaConfig
 from sidecar.kafka.log_reader import KafkaLogReader
@@ -29,6 +33,8 @@ logger = logging.getLogger(__name__)
 TOOL_READ_SECONDS: Final = 30.0
 TOOL_WRITE_SECONDS: Final = 60.0
 """A command's reads and transactions may be as large as `message_bytes` allows, and nobody waits for their answers."""
+TOOL_PAUSE_SECONDS: Final = 0.2
+"""Between two attempts to reach a sidecar that is only just starting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,14 +156,28 @@ async def open_dapr(settings: Settings) -> AsyncIterator[Sidecar]:
 
 @asynccontextmanager
 async def _open_dapr_tool(settings: Settings) -> AsyncIterator[ToolPorts]:
-    config = dapr_config(settings, DaprSettings(), AppSettings())
+    given = DaprSettings()
+    config = dapr_config(settings, given, AppSettings())
     dapr = DaprSidecar(replace(config, read_seconds=TOOL_READ_SECONDS, write_seconds=TOOL_WRITE_SECONDS))
     log_reader = _kafka_log(settings, dapr)
     try:
+        await _wait_for(dapr.state, given.health_timeout)
         yield ToolPorts(log_reader=log_reader, state_reader=dapr.state, state_writer=dapr.state, secrets=dapr.secrets)
     finally:
         await log_reader.close()
         await dapr.close()
+
+
+async def _wait_for(documents: StateReader, seconds: float) -> None:
+    """Wait until documents can be read, so long at most; what is away then shows in the calls."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            await documents.read([keys.CONTROL])
+        except SidecarUnavailable:
+            await asyncio.sleep(TOOL_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _kafka_log(settings: Settings, dapr: DaprSidecar) -> KafkaLogReader:
@@ -175,8 +195,6 @@ def dapr_config(settings: Settings, dapr: DaprSettings, app: AppSettings) -> Dap
         api_token=dapr.api_token,
         app_token=app.api_token,
         max_message_bytes=settings.message_bytes,
-        batch_records=settings.delivery_records,
-        batch_wait_ms=settings.delivery_wait_ms,
     )
 
 

@@ -1,19 +1,15 @@
 """daprd and placement: those of the machine if they fit, else built from their Go modules."""
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from deploy.stack import cache
-from deploy.stack.errors import ToolMissing
-from deploy.stack.programs import answer, dotted, on_path, version_of
+from deploy.stack import cache, go
+from deploy.stack.programs import dotted, on_path, version_of
 
 VERSION: Final = "1.18.1"
 FITS: Final = (1, 18)
-# Where its own installer puts it; not everybody has that on PATH.
-GO_FOLDER: Final = Path("/usr/local/go/bin")
 MODULE: Final = Path(__file__).parent / "dapr"
 FLAGS: Final = (
     "-mod=readonly",
@@ -21,7 +17,6 @@ FLAGS: Final = (
     f"-ldflags=-X github.com/dapr/dapr/pkg/buildinfo.version={VERSION}",
 )
 PROGRAMS: Final = ("./daprd", "github.com/dapr/dapr/cmd/placement")
-_GO_LINE: Final = re.compile(r"^go (\d+)\.(\d+)(?:\.(\d+))?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -61,11 +56,11 @@ def provide() -> DaprTools:
         return ours
     place = _place()
     if not place.is_dir():
-        go = _go()
+        builder = _go()
         cache.installed(
             place,
             f"building daprd and placement {VERSION} from source, about five minutes, once (into {place})",
-            lambda folder: _build(go, folder),
+            lambda folder: _build(builder, folder),
         )
     return DaprTools(place / "daprd", place / "placement")
 
@@ -88,31 +83,8 @@ def _of_machine() -> DaprTools | None:
 
 
 def _go() -> Path:
-    wanted = _wanted_go()
-    needs = f"daprd and placement {dotted(FITS)}.x on PATH, or Go {dotted(wanted)} or newer to build them"
-    go = on_path("go", GO_FOLDER)
-    if go is None:
-        raise ToolMissing("Dapr", f"{needs} (neither is here)")
-    version = version_of([go, "version"])
-    if version is None:
-        raise ToolMissing("Dapr", f"{needs} ({go} does not answer)")
-    if version < wanted and not _fetches_toolchains(go, version):
-        raise ToolMissing("Dapr", f"{needs} ({go} is {dotted(version)})")
-    return go
+    return go.find("Dapr", MODULE, f"daprd and placement {dotted(FITS)}.x on PATH, or ")
 
 
-def _wanted_go() -> tuple[int, ...]:
-    line = _GO_LINE.search((MODULE / "go.mod").read_text(encoding="utf-8"))
-    if line is None:
-        raise ToolMissing("Dapr", f"a go line in {MODULE / 'go.mod'}")
-    return tuple(int(part) for part in line.groups() if part is not None)
-
-
-def _fetches_toolchains(go: Path, version: tuple[int, ...]) -> bool:
-    from_which_on = (1, 21)
-    policy = answer([go, "env", "GOTOOLCHAIN"])
-    return version >= from_which_on and policy is not None and policy.strip() != "local"
-
-
-def _build(go: Path, folder: Path) -> None:
-    cache.run(f"daprd and placement {VERSION}", [go, "build", *FLAGS, "-o", f"{folder}/", *PROGRAMS], cwd=MODULE)
+def _build(builder: Path, folder: Path) -> None:
+    cache.run(f"daprd and placement {VERSION}", [builder, "build", *FLAGS, "-o", f"{folder}/", *PROGRAMS], cwd=MODULE)

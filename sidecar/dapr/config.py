@@ -18,8 +18,6 @@ class DaprConfig:
         secret_store: name of the secret store component.
         max_message_bytes: the most that a request or an answer may hold; daprd's own default is 4 MiB.
         max_record_bytes: the most that one record may hold; what the component and the topic allow, less some overhead.
-        batch_records: the most records of one delivery.
-        batch_wait_ms: how long the sidecar gathers records for a delivery.
         read_seconds: deadline of a read of documents or secrets.
         write_seconds: deadline of a transaction.
     """
@@ -34,7 +32,5 @@ class DaprConfig:
     secret_store: str = "secrets"  # noqa: S105 - the name of a component
     max_message_bytes: int = 4 * 1024 * 1024
     max_record_bytes: int = 950_000
-    batch_records: int = 500
-    batch_wait_ms: int = 20
     read_seconds: float = 3.0
     write_seconds: float = 10.0

@@ -1,7 +1,7 @@
 """The log's delivery: the sidecar posts batches to a route of ours, and repeats each until told that it succeeded.
 
-The subscription is raw: entries carry the very bytes of the log. Otherwise the sidecar would parse every value itself,
-and one that is not JSON, has expired, or holds a number as `traceparent` would stall it, be dropped, or end it.
+What is delivered, and to whom, is said by a Subscription among the sidecar's resources. It is raw: entries carry the
+very bytes of the log.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from urllib.parse import unquote_plus
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from sidecar.dapr.config import DaprConfig
@@ -25,7 +25,7 @@ from sidecar.records import LogRecord
 logger = logging.getLogger(__name__)
 
 PATH: Final = "/dapr/events"
-"""Where the sidecar posts batches."""
+"""Where the sidecar posts batches; the Subscription names it."""
 _NO_SUCH_TOKEN: Final = 401
 _UNREADABLE: Final = 400
 
@@ -80,11 +80,8 @@ class DaprDelivery:
 
     @property
     def routes(self) -> Sequence[Route]:
-        """What the app must serve for its sidecar: what to subscribe to, and where batches come in."""
-        return [
-            Route("/dapr/subscribe", self._subscriptions, methods=["GET"]),
-            Route(PATH, self._take, methods=["POST"]),
-        ]
+        """What the app must serve for its sidecar: where batches come in."""
+        return [Route(PATH, self._take, methods=["POST"])]
 
     async def start(self, handler: BatchHandler) -> None:
         """See `Delivery`."""
@@ -94,25 +91,6 @@ class DaprDelivery:
         """See `Delivery`."""
         self._handler = None
         await self._idle.wait()
-
-    async def _subscriptions(self, request: Request) -> Response:
-        if not self._is_sidecar(request):
-            return Response(status_code=_NO_SUCH_TOKEN)
-        return JSONResponse(
-            [
-                {
-                    "pubsubname": self._config.pubsub,
-                    "topic": self._config.topic,
-                    "route": PATH,
-                    "metadata": {"rawPayload": "true"},
-                    "bulkSubscribe": {
-                        "enabled": True,
-                        "maxMessagesCount": self._config.batch_records,
-                        "maxAwaitDurationMs": self._config.batch_wait_ms,
-                    },
-                }
-            ]
-        )
 
     async def _take(self, request: Request) -> Response:
         """Answer what became of each entry.

@@ -77,8 +77,6 @@ class DaprHarness:
             app_token=self._infrastructure.app_token,
             max_message_bytes=self.max_message_bytes,
             max_record_bytes=self.max_message_bytes,
-            batch_records=20,
-            batch_wait_ms=10,
         )
         dapr = DaprSidecar(config)
         self._app = _AppServer(Starlette(routes=[_HEALTHZ, *dapr.delivery.routes]), app_port)
@@ -163,6 +161,8 @@ class DaprHarness:
             text = file.read_text(encoding="utf-8")
             for name, value in settings.items():
                 text = re.sub(rf"(- name: {name}\n\s+)\w+: .*", rf'\1value: "{value}"', text)
+            for name, value in {"topic": self._topic, "maxMessagesCount": "20", "maxAwaitDurationMs": "10"}.items():
+                text = re.sub(rf"^( +{name}): .*$", rf"\1: {value}", text, flags=re.MULTILINE)
             (self._folder / file.name).write_text(text, encoding="utf-8")
         text = CONFIGURATION.read_text(encoding="utf-8")
         text = text.replace("${LEARNFLOW_NAMES_FILE}", str(self._folder / "names.sqlite"))

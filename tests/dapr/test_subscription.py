@@ -9,15 +9,18 @@ from typing import Any
 
 import httpx2
 import pytest
+import yaml  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 
+from deploy.stack.daprd import RESOURCES
 from sidecar.dapr.config import DaprConfig
 from sidecar.dapr.subscription import PATH, DaprDelivery
 from sidecar.delivery import Verdict
 from sidecar.records import LogRecord
 
+SUBSCRIPTION = RESOURCES[0] / "subscription.yaml"
 Handler = Callable[[Sequence[LogRecord]], Awaitable[Verdict]]
 
 
@@ -61,16 +64,15 @@ def statuses(answer: httpx2.Response) -> dict[str, str]:
     return {one["entryId"]: one["status"] for one in answer.json()["statuses"]}
 
 
-async def test_it_asks_for_raw_batches_of_the_log() -> None:
-    async with sidecar_of(DaprDelivery(DaprConfig(pubsub="p", topic="t", batch_records=7, batch_wait_ms=9))) as sidecar:
-        (subscription,) = (await sidecar.get("/dapr/subscribe")).json()
-    assert subscription == {
-        "pubsubname": "p",
-        "topic": "t",
-        "route": PATH,
-        "metadata": {"rawPayload": "true"},
-        "bulkSubscribe": {"enabled": True, "maxMessagesCount": 7, "maxAwaitDurationMs": 9},
-    }
+def test_what_is_subscribed_to_comes_raw_in_batches_to_where_it_is_taken() -> None:
+    subscription = yaml.safe_load(SUBSCRIPTION.read_text(encoding="utf-8"))
+    spec, config = subscription["spec"], DaprConfig()
+    assert (spec["pubsubname"], spec["topic"]) == (config.pubsub, config.topic)
+    assert spec["routes"] == {"default": PATH}
+    assert spec["metadata"] == {"rawPayload": "true"}
+    assert spec["bulkSubscribe"]["enabled"] is True
+    assert "deadLetterTopic" not in spec
+    assert subscription["scopes"] == ["projector"]
 
 
 async def test_the_records_are_those_of_the_log() -> None:
@@ -197,7 +199,6 @@ async def test_where_a_token_is_set_only_the_sidecar_is_heard(shown: str | None,
     headers = [] if shown is None else [(b"dapr-api-token", shown.encode("latin-1"))]
     async with sidecar_of(delivery) as sidecar:
         assert (await sidecar.post(PATH, json=batch(entry(1)), headers=headers)).status_code == status
-        assert (await sidecar.get("/dapr/subscribe", headers=headers)).status_code == status
 
 
 async def _settle(_: Sequence[LogRecord]) -> Verdict:
@@ -211,7 +212,6 @@ async def test_another_app_that_invokes_the_route_is_not_the_sidecar(token: str)
     headers = {"dapr-api-token": token, "dapr-caller-app-id": "course-agent"}
     async with sidecar_of(delivery) as sidecar:
         assert (await sidecar.post(PATH, json=batch(entry(1)), headers=headers)).status_code == 401
-        assert (await sidecar.get("/dapr/subscribe", headers=headers)).status_code == 401
 
 
 async def test_nobody_works_for_a_sidecar_that_has_gone() -> None:

@@ -22,7 +22,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("LEARNFLOW_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("JAVA_HOME", raising=False)
-    monkeypatch.setattr("deploy.stack.dapr_tools.GO_FOLDER", tmp_path / "no-go")
+    monkeypatch.setattr("deploy.stack.go.FOLDER", tmp_path / "no-go")
     return programs
 
 
