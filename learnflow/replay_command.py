@@ -1,19 +1,21 @@
 """`learnflow replay`: every projection built anew while the services go on."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, TypeVar
 
 import typer
 
 from learnflow.operating import AsJson, DataDir, acceptance_of, operator_settings, print_json, run_to_end
+from learnflow.replaying.helping import ShareOutcome, help_build
 from learnflow.replaying.options import Begin, Observer, ReplayOptions
 from learnflow.replaying.outcomes import DifferencesFound, Outcome
 from learnflow.replaying.replay import plan, replay
 from learnflow.replaying.reporting import describe, reporter
 from learnflow.terminal import errors, output
 from learnflow.verify_report import comparison_lines
+from projector.replay.shares import NotAShare, Share
 from projector.verification.findings import Comparison
 
 T = TypeVar("T")
@@ -31,6 +33,13 @@ Follow = Annotated[
 ]
 
 
+def _share(text: str) -> Share:
+    try:
+        return Share.parse(text)
+    except NotAShare as none:
+        raise typer.BadParameter(str(none)) from none
+
+
 def replay_command(  # noqa: PLR0913 - the options of a command
     *,
     workers: Workers = 2,
@@ -40,6 +49,14 @@ def replay_command(  # noqa: PLR0913 - the options of a command
     resume_or_begin: Annotated[
         bool, typer.Option("--resume-or-begin", help="The same, or begin one where there is none: for a Job.")
     ] = False,
+    share: Annotated[
+        Share | None,
+        typer.Option(
+            parser=_share,
+            metavar="I/N",
+            help="Build partitions I, I+N, ... only; 0/N leads. Run all N, each anywhere: for an Indexed Job.",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     switch: Annotated[bool, typer.Option(help="Let the new generation serve in the end.")] = True,
     verify: Annotated[bool, typer.Option(help="Compare it with the one that serves, before.")] = True,
@@ -66,6 +83,8 @@ def replay_command(  # noqa: PLR0913 - the options of a command
     - `learnflow replay --workers 4 --memory 4096` on a larger machine
 
     - `learnflow replay --accept-differences 'learner:days.*'` where a new fold changes just that
+
+    - `learnflow replay --share 0/2 --resume-or-begin` and `learnflow replay --share 1/2` on two machines
     """
     settings = operator_settings(data_dir)
     if dry_run:
@@ -73,7 +92,7 @@ def replay_command(  # noqa: PLR0913 - the options of a command
         if as_json:
             print_json(asdict(found))
         else:
-            output.print(f"{describe(found)} Nothing was done.", markup=False)
+            output.print(f"{describe(found)} Nothing was done.{_would_build(share, found.partitions)}", markup=False)
         return
     options = ReplayOptions(
         workers=workers,
@@ -85,10 +104,20 @@ def replay_command(  # noqa: PLR0913 - the options of a command
         acceptance=acceptance_of(accept_differences or ()),
         accept_parked=accept_parked,
         follow=follow,
+        share=share,
     )
     check_memory(options)
+    of_share = f" --share {share}" if share else ""
+    if share is not None and not share.leads:
+        built = observed(
+            lambda observer: help_build(settings, options, share, observer),
+            f"`learnflow replay{of_share}` goes on with what was built",
+        )
+        _report_share(built, as_json=as_json)
+        return
     outcome = observed(
-        lambda observer: replay(settings, options, observer), "`learnflow replay --resume` goes on with what was built"
+        lambda observer: replay(settings, options, observer),
+        f"`learnflow replay --resume{of_share}` goes on with what was built",
     )
     report(outcome, as_json=as_json)
 
@@ -136,6 +165,27 @@ def observed(work: Callable[[Observer], Awaitable[T]], way_on: str) -> T:
     # What is away is told by `waiting`; the clients' own warnings would say it once more for each call.
     logging.basicConfig(level=logging.ERROR)
     return run_to_end(run_and_tell, interrupted=interrupted)
+
+
+def _would_build(share: Share | None, total: int) -> str:
+    return "" if share is None else f" Share {share} of it: {_named(share.partitions(total))}."
+
+
+def _named(partitions: Sequence[int]) -> str:
+    if not partitions:
+        return "no partition, there are fewer than shares"
+    return f"partition{'' if len(partitions) == 1 else 's'} {', '.join(map(str, partitions))}"
+
+
+def _report_share(outcome: ShareOutcome, *, as_json: bool) -> None:
+    if as_json:
+        print_json({**asdict(outcome), "share": str(outcome.share), "seconds": round(outcome.seconds, 3)})
+        return
+    output.print(
+        f"Share {outcome.share} of generation {outcome.generation} is built ({_named(outcome.partitions)}):"
+        f" {outcome.positions:,} positions in {outcome.seconds:,.1f} s. Share 0/{outcome.share.count} does the rest.",
+        markup=False,
+    )
 
 
 def report(outcome: Outcome, *, as_json: bool) -> None:

@@ -23,6 +23,8 @@ class BuildingDocument(Struct, frozen=True):
         pid: its process there.
         space: what tells apart where process numbers mean the same; empty where that is not known.
         reopened: whether the generation was there before this run, which only brings it to the end of the log.
+        ends: by partition the offset behind the last that the log had when the generation was made. So far the shares
+            of a replay go, each with partitions of its own.
     """
 
     generation: int
@@ -31,6 +33,7 @@ class BuildingDocument(Struct, frozen=True):
     pid: int
     space: str = ""
     reopened: bool = False
+    ends: tuple[int, ...] = ()
 
 
 class RolloutDocument(Struct, frozen=True):

@@ -12,9 +12,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Final
 
-from learnflow.replaying.messages import Assignment, Failed, Finished, Waiting
+from learnflow.replaying.messages import Assignment, Failed, Finished, Replaced, Waiting
 from learnflow.replaying.worker import SLOTS, Job, main
-from projector.errors import ProjectorError
+from projector.errors import ProjectorError, RunReplaced
 from projector.replay.builder import Progress
 
 _END_SECONDS: Final = 5.0
@@ -22,6 +22,10 @@ _END_SECONDS: Final = 5.0
 
 class BuildFailed(ProjectorError):
     """A worker can't build a partition, or ended. What was built is kept."""
+
+
+class _Ended(Exception):
+    """A worker was ended from outside."""
 
 
 @dataclass(slots=True)
@@ -37,10 +41,21 @@ async def build(
     workers: int,
     progress: Callable[[Progress], None],
     waiting: Callable[[Waiting], None],
+    *,
+    way_on: str = "learnflow replay --resume",
 ) -> None:
     """Have partitions built by so many processes; on return all are, up to where was asked. Cancelled, it ends them.
 
+    Args:
+        job: what they have to know.
+        assignments: what to build, in the order in which it is begun; one at least.
+        workers: how many processes, from 1.
+        progress: is told how far partitions are.
+        waiting: is told what is away.
+        way_on: the command that goes on with what was built.
+
     Raises:
+        RunReplaced: the generation is no longer the run's.
         BuildFailed: a partition can't be built, or a process was ended from outside.
     """
     left = list(assignments)
@@ -54,9 +69,11 @@ async def build(
         async with asyncio.TaskGroup() as group:
             for member in crew:
                 group.create_task(_serve(member, left, progress, waiting, threads))
-    except* BuildFailed as failures:
+    except* (_Ended, BuildFailed, RunReplaced) as failures:
         first = failures.exceptions[0]
-        raise (first if isinstance(first, BuildFailed) else BuildFailed(str(first))) from failures
+        if isinstance(first, BuildFailed | RunReplaced):
+            raise first from failures
+        raise BuildFailed(f"{first}; what was built is kept, and `{way_on}` goes on with it") from failures
     finally:
         _dismiss(crew)
         threads.shutdown()
@@ -93,6 +110,8 @@ async def _serve(
             case Finished(partition=partition):
                 member.working_on.discard(partition)
                 _assign(member, left)
+            case Replaced(generation=generation):
+                raise RunReplaced(generation)
             case Failed(partition=partition, trouble=trouble):
                 raise BuildFailed(f"partition {partition}: {trouble}")
             case _:
@@ -109,14 +128,11 @@ def _assign(member: _Member, left: list[Assignment]) -> None:
             raise _ended(member) from ended
 
 
-def _ended(member: _Member) -> BuildFailed:
+def _ended(member: _Member) -> _Ended:
     member.process.join(_END_SECONDS)
     status = member.process.exitcode
     hint = " (was it out of memory? see --memory)" if status == -signal.SIGKILL else ""
-    return BuildFailed(
-        f"a worker process ended with status {status}{hint}; what was built is kept, and `learnflow replay --resume`"
-        " goes on with it"
-    )
+    return _Ended(f"a worker process ended with status {status}{hint}")
 
 
 @contextmanager

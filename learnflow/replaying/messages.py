@@ -37,6 +37,13 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class Replaced:
+    """The generation is no longer the run's to build, which ends the building of all its partitions."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A partition can't be built.
 

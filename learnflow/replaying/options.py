@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from learnflow.replaying.worker import SLOTS
 from projector.replay.builder import BuildLimits
+from projector.replay.shares import Share
 from projector.verification.acceptance import Acceptance
 
 MEBIBYTE: Final = 1024 * 1024
@@ -39,6 +40,7 @@ class ReplayOptions:
         acceptance: differences that are as they should be.
         accept_parked: let the generation take over although it has parked what was retried in the one that serves.
         follow: where the fold version changes, go on folding until projectors of the new one do.
+        share: that is built here, where others build the rest; `None` for all of it.
     """
 
     workers: int = 2
@@ -50,6 +52,7 @@ class ReplayOptions:
     acceptance: Acceptance = field(default_factory=Acceptance)
     accept_parked: bool = False
     follow: bool = True
+    share: Share | None = None
 
     @property
     def least_memory_mib(self) -> int:

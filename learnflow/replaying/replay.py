@@ -11,6 +11,7 @@ from learnflow.replaying.heart import Heart
 from learnflow.replaying.messages import Assignment, Waiting
 from learnflow.replaying.options import Begin, Observer, ReplayOptions, ReplayPlan
 from learnflow.replaying.outcomes import DifferencesFound, Outcome, Unsound
+from learnflow.replaying.troubles import Troubles
 from learnflow.replaying.worker import Job
 from learnflow.settings import Settings
 from learnflow.sidecar import ToolPorts, open_tool
@@ -30,6 +31,7 @@ from projector.replay.runs import (
     reopen,
     resume,
 )
+from projector.replay.shares import Share, lacking
 from projector.replay.switching import checkpoints
 from projector.replay.takeover import Follower
 from projector.verification.audit import audit
@@ -37,10 +39,17 @@ from projector.verification.compare import CompareOptions, compare_generations
 from projector.verification.findings import Comparison
 from read_models.control import ControlDocument
 from read_models.documents import OUTCOMES
+from sidecar.errors import StateConflict
 from sidecar.records import PartitionBounds
 
 NEAR_POSITIONS: Final = 20_000
 """So few are left to one process; more are given to the workers once more."""
+
+SHARES_SECONDS: Final = 1.0
+"""How often it is looked how far other shares are."""
+
+TAKEOVERS: Final = 5
+"""Taking over a generation may lose a race against the shares that go on building it."""
 
 ROUNDS_BEFORE_QUIET: Final = 2
 """So many times documents are compared again that traffic has changed, before it is asked for quiet."""
@@ -69,7 +78,8 @@ async def replay(settings: Settings, options: ReplayOptions, observer: Observer)
     """Build the next generation from the log while the active one serves, and let it take over.
 
     Log and state store may be away for a while meanwhile. It may be cancelled or killed at any moment: what serves is
-    complete, and what was built can be resumed.
+    complete, and what was built can be resumed. Where it is a share, others build theirs by
+    `learnflow.replaying.helping`, and are waited for.
 
     Raises:
         ReplayUnderWay: another replay builds a generation, or was left unfinished.
@@ -78,7 +88,10 @@ async def replay(settings: Settings, options: ReplayOptions, observer: Observer)
         BuildFailed: a partition can't be built.
         ProjectorError: log and documents do not fit, or the log has lost its beginning.
         SidecarError: log or state store do not answer at the beginning, or hold what can't be read.
+        ValueError: the share is one that does not lead.
     """
+    if options.share is not None and not options.share.leads:
+        raise ValueError(f"share {options.share} does not lead: it helps to build")
     async with open_tool(settings) as ports:
         run = await _start(options, ports)
         return await _Replay(settings, options, observer, ports, run).carry_out()
@@ -104,12 +117,17 @@ async def _start(options: ReplayOptions, ports: ToolPorts) -> Run:
     given = ports.log_reader, ports.state_reader, ports.state_writer, Runner.here()
     if options.begin is Begin.ANEW:
         return await begin(*given)
-    try:
-        return await resume(*given)
-    except NothingToResume:
-        if options.begin is Begin.RESUMED:
-            raise
-        return await begin(*given)
+    for attempt in count(1):
+        try:
+            return await resume(*given)
+        except NothingToResume:
+            if options.begin is Begin.RESUMED:
+                raise
+            break
+        except StateConflict:
+            if attempt == TAKEOVERS:
+                raise
+    return await begin(*given)
 
 
 def _planned(
@@ -141,7 +159,7 @@ class _Replay:
         self._follower = Follower(ports.log_reader, ports.state_reader, ports.state_writer, run, self._told)
         self._positions: dict[int, int] = {}
         self._ends: dict[int, int] = {}
-        self._troubles: dict[int | None, str] = {}
+        self._troubles = Troubles(observer)
 
     async def carry_out(self) -> Outcome:
         async with beside(self._heart.beating()):
@@ -180,6 +198,8 @@ class _Replay:
     async def _build(self) -> None:
         """Build by worker processes until what is left is little, then bring it to the end."""
         self._observer.phase("building")
+        if self._options.share is not None:
+            await self._build_share(self._options.share)
         while True:
             left = await self._look()
             self._show()
@@ -190,6 +210,40 @@ class _Replay:
         await self._follower.catch_up()
         end = sum(self._ends.values())
         self._observer.scanned(end, end)
+
+    async def _build_share(self, share: Share) -> None:
+        """Build a share, and wait for the others, up to where the log ended when the generation was made.
+
+        What was appended since is built by all workers here: other shares may have ended long ago.
+        """
+        while True:
+            await self._look()
+            self._show()
+            left = lacking(self._run, {number: position - 1 for number, position in self._positions.items()})
+            await self._patiently(self._check_ours)
+            mine = {number: end for number, end in left.items() if share.has(number)}
+            self._troubles.note("shares", None if mine or not left else self._others(share, left))
+            if mine:
+                await self._build_to(
+                    {number: end - self._positions.get(number, 0) for number, end in mine.items()}, mine
+                )
+            elif left:
+                await asyncio.sleep(SHARES_SECONDS)
+            else:
+                return
+
+    def _others(self, share: Share, left: Mapping[int, int]) -> str:
+        """Which shares are not built yet, in words."""
+        told = []
+        for index in sorted({number % share.count for number in left}):
+            missing = [number for number in left if number % share.count == index]
+            positions = sum(left[number] - self._positions.get(number, 0) for number in missing)
+            numbers = f"partition{'' if len(missing) == 1 else 's'} {', '.join(map(str, missing))}"
+            told.append(f"share {index}/{share.count} ({numbers}): {positions:,} positions left")
+        return "; ".join(told)
+
+    async def _check_ours(self) -> None:
+        self._run.target().generation(await read_control(self._ports.state_reader))
 
     async def _build_rest(self) -> None:
         """Where much was appended while it was compared, workers are quicker than the one that follows."""
@@ -205,7 +259,9 @@ class _Replay:
         self._ends = {number: bound.end for number, bound in bounds.items()}
         return {number: self._ends[number] - position for number, position in self._positions.items()}
 
-    async def _build_to(self, left: dict[int, int]) -> None:
+    async def _build_to(self, left: Mapping[int, int], ends: Mapping[int, int] | None = None) -> None:
+        """Have so many positions built of each partition, up to these ends; none given, to the end of the log."""
+        ends = self._ends if ends is None else ends
         job = Job(
             self._settings,
             self._run.generation,
@@ -214,8 +270,10 @@ class _Replay:
         )
         # The longest first: what begins last should not take longest.
         ordered = sorted((number for number, size in left.items() if size > 0), key=lambda number: -left[number])
-        assignments = [Assignment(number, self._ends[number]) for number in ordered]
-        await build(job, assignments, self._options.workers, self._progress, self._waiting)
+        assignments = [Assignment(number, ends[number]) for number in ordered]
+        share = self._options.share
+        way_on = "learnflow replay --resume" + (f" --share {share}" if share else "")
+        await build(job, assignments, self._options.workers, self._progress, self._waiting, way_on=way_on)
 
     async def _compare(self) -> Comparison:
         """Compare with the generation that serves, and keep level with it meanwhile."""
@@ -259,17 +317,10 @@ class _Replay:
         self._observer.scanned(sum(self._positions.values()), sum(self._ends.values()))
 
     def _waiting(self, waiting: Waiting) -> None:
-        self._note(waiting.partition, waiting.trouble)
+        self._troubles.note(waiting.partition, waiting.trouble)
 
     def _told(self, trouble: str | None) -> None:
-        self._note(None, trouble)
-
-    def _note(self, where: int | None, trouble: str | None) -> None:
-        if trouble is None:
-            self._troubles.pop(where, None)
-        else:
-            self._troubles[where] = trouble
-        self._observer.waiting("; ".join(dict.fromkeys(self._troubles.values())) or None)
+        self._troubles.note(None, trouble)
 
     async def _patiently(self, step: Callable[[], Awaitable[T]]) -> T:
         return await patiently(step, self._told)

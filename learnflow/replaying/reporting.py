@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from learnflow.replaying.options import Observer, ReplayPlan
 
 _LINE_SECONDS: Final = 10.0
+_REMINDER_SECONDS: Final = 60.0
 
 
 class Reporter(Observer, Protocol):
@@ -109,13 +110,14 @@ class Bar:
 
 
 class Lines:
-    """A line when something changes, and every ten seconds."""
+    """A line when something changes, and every ten seconds; what is waited for is told again every minute."""
 
     def __init__(self) -> None:
         self._rate = _Rate()
         self.current = ""
         self._told_at = 0.0
         self._away: set[str] = set()
+        self._away_told_at = 0.0
         self._left: frozenset[int] = frozenset()
 
     def begun(self, plan: ReplayPlan) -> None:
@@ -144,7 +146,8 @@ class Lines:
         what = set() if trouble is None else {one.split(":")[0] for one in trouble.split("; ")}
         if trouble is None and self._away:
             self._print("going on")
-        elif what - self._away:
+        elif what - self._away or (what and time.monotonic() - self._away_told_at > _REMINDER_SECONDS):
+            self._away_told_at = time.monotonic()
             self._print(f"waiting: {trouble}")
         self._away = what
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Final
 
-from learnflow.replaying.messages import Assignment, Failed, Finished, Waiting
+from learnflow.replaying.messages import Assignment, Failed, Finished, Replaced, Waiting
 from learnflow.settings import Settings
 from learnflow.sidecar import ToolPorts, open_tool
+from projector.errors import RunReplaced
 from projector.replay.builder import BuildLimits, PartitionBuilder, Progress
 from projector.targets import Built
 from projector.troubles import in_words
@@ -98,6 +99,8 @@ class _Worker:
             )
             try:
                 await builder.build(assignment.until)
+            except RunReplaced as replaced:
+                self._parent.send(Replaced(replaced.generation))
             except Exception as failure:
                 logger.exception("partition %s can't be built", partition)
                 self._parent.send(Failed(partition, in_words(failure)))

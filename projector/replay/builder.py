@@ -106,6 +106,7 @@ class PartitionBuilder:
         self._unanswered = 0
         self._answered = 0
         self._loaded = 0
+        self._first = 0
         self._most = limits.batch_records
         # Documents are larger or smaller than the records they come from; found out with every transaction.
         self._growth = 1.0
@@ -116,6 +117,8 @@ class PartitionBuilder:
     async def build(self, until: int) -> None:
         """Account for every offset before `until`; waits for log and state store as long as they are away.
 
+        Another builder of the same run and partition does no harm: of two transactions one is written.
+
         Raises:
             RunReplaced: the generation is no longer this run's.
             HistoryGone: the log has lost records that were not folded yet.
@@ -124,24 +127,24 @@ class PartitionBuilder:
             SidecarError: what is stored can't be read, or a single record's documents can't be written.
         """
         conflicts = 0
-        checkpoint = -1
+        furthest = -1
         while True:
             try:
                 reached = await patiently(lambda: self._session(until), self._told)
             except _FromTheStore:
                 continue
             except StateConflict:
-                # Another partition's builder wrote a document that is shared, or this run has been replaced.
+                # Another builder wrote this partition, or a document that is shared; or this run has been replaced.
                 self._absent = False
-                conflicts += 1
+                # Whoever wins each race gets on; only where nobody does it is none.
+                conflicts = 1 if self._first > furthest else conflicts + 1
+                furthest = max(furthest, self._first)
                 if conflicts > CONFLICTS:
                     raise
                 await asyncio.sleep(0.01 * conflicts)
                 continue
             if reached + 1 >= until:
                 return
-            conflicts = 0 if reached > checkpoint else conflicts
-            checkpoint = reached
 
     async def _session(self, until: int) -> int:
         """Fold from the checkpoint up to one transaction; returns the checkpoint reached."""
@@ -151,7 +154,7 @@ class PartitionBuilder:
         if self._key not in stored:
             raise AccountsBroken(self._key)
         accounts = codec.decode(stored[self._key].value, PartitionDocument)
-        first = accounts.checkpoint + 1
+        first = self._first = accounts.checkpoint + 1
         self._progress(Progress(self._partition, first))
         if first >= until:
             return accounts.checkpoint

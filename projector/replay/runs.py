@@ -82,12 +82,14 @@ class Run:
         active: the generation that served when it began.
         identity: names the run.
         switched: whether the generation serves already, and only waits for projectors of its fold version.
+        ends: by partition the offset behind the last that the log had when the generation was made.
     """
 
     generation: int
     active: int
     identity: str
     switched: bool = False
+    ends: tuple[int, ...] = ()
 
     def target(self) -> Built:
         """Where the engine of this run writes."""
@@ -105,7 +107,9 @@ async def begin(log: LogReader, reader: StateReader, writer: StateWriter, runner
         SidecarUnavailable: log or state store do not answer; what was begun can be resumed.
     """
     control = await ensure_control(log, reader, writer)
-    check_whole(await log.bounds())
+    bounds = await log.bounds()
+    check_whole(bounds)
+    ends = tuple(bounds[number].end for number in sorted(bounds))
     identity = str(uuid.uuid4())
 
     def change(control: ControlDocument, _: Stored) -> tuple[ControlDocument, list[Put]] | None:
@@ -116,7 +120,7 @@ async def begin(log: LogReader, reader: StateReader, writer: StateWriter, runner
         if is_unrelieved(control) and control.folds.get(str(control.active)) == FOLD_VERSION:
             raise RolloutUnfinished(control.active)
         number = next_number(control)
-        building = BuildingDocument(number, identity, runner.host, runner.pid, runner.space)
+        building = BuildingDocument(number, identity, runner.host, runner.pid, runner.space, ends=ends)
         folds = {**control.folds, str(number): FOLD_VERSION}
         new = msgspec.structs.replace(control, building=building, folds=folds, latest=number)
         return new, empty_partitions(number, control.log.partitions)
@@ -285,7 +289,8 @@ async def _take(
         accounts_of(stored, partition_keys(now, generation))
         # A new generation that somebody activates is one that a replay has built in part.
         brought_back = reopened and (now.building is None or now.building.reopened)
-        building = BuildingDocument(generation, identity, runner.host, runner.pid, runner.space, brought_back)
+        ends = () if now.building is None else now.building.ends
+        building = BuildingDocument(generation, identity, runner.host, runner.pid, runner.space, brought_back, ends)
         new = msgspec.structs.replace(now, building=building, hold="")
         return new, rewritten(stored, partition_keys(now, generation))
 
@@ -295,7 +300,12 @@ async def _take(
 def _ours(control: ControlDocument, identity: str) -> Run:
     if control.building is None or control.building.run != identity:
         raise RunReplaced(0 if control.building is None else control.building.generation)
-    return Run(control.building.generation, control.active, identity)
+    return run_of(control, control.building)
+
+
+def run_of(control: ControlDocument, building: BuildingDocument) -> Run:
+    """The run that builds a generation, as `control` names it, whoever's it is."""
+    return Run(building.generation, control.active, building.run, ends=building.ends)
 
 
 def _under_way(building: BuildingDocument, *, alive: bool) -> ReplayUnderWay:

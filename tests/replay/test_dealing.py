@@ -18,17 +18,18 @@ from hypothesis import strategies as st
 
 from learnflow.replaying import crew
 from learnflow.replaying.crew import BuildFailed
-from learnflow.replaying.messages import Assignment, Failed, Finished, Waiting
+from learnflow.replaying.messages import Assignment, Failed, Finished, Replaced, Waiting
 from learnflow.replaying.options import ReplayOptions
 from learnflow.replaying.replay import _Replay
 from learnflow.replaying.worker import SLOTS, Job
 from learnflow.settings import Settings
 from learnflow.sidecar import ToolPorts
+from projector.errors import RunReplaced
 from projector.replay.builder import BuildLimits, Progress
 from projector.replay.runs import Run
 
 RUN: Final = Run(2, 1, "a run")
-FINISHED, FAILED, ENDED, SILENT = "finished", "failed", "ended", "silent"
+FINISHED, FAILED, REPLACED, ENDED, SILENT = "finished", "failed", "replaced", "ended", "silent"
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,8 @@ class Worker:
             self.ended = True
         elif fate == FAILED:
             self.said.append(Failed(partition, "it can't be"))
+        elif fate == REPLACED:
+            self.said.append(Replaced(RUN.generation))
         else:
             del self.in_hand[partition]
             said = (
@@ -278,7 +281,7 @@ def test_a_crew_deals_in_the_order_given_and_passes_on_what_it_hears(
 @given(
     sizes=st.lists(st.integers(0, 9), min_size=1, max_size=12),
     workers=st.integers(1, 5),
-    fate=st.sampled_from([FAILED, ENDED]),
+    fate=st.sampled_from([FAILED, REPLACED, ENDED]),
     data=st.data(),
 )
 def test_where_one_fails_all_are_ended_and_it_is_told_which(
@@ -286,9 +289,13 @@ def test_where_one_fails_all_are_ended_and_it_is_told_which(
 ) -> None:
     victim = data.draw(st.integers(0, len(sizes) - 1))
     floor = Floor(dict(enumerate(sizes)), len(sizes), {victim: fate})
-    with pytest.raises(BuildFailed) as failed:
+    with pytest.raises(RunReplaced if fate == REPLACED else BuildFailed) as failed:
         asyncio.run(carried_out(floor, [Assignment(number, 9) for number in range(len(sizes))], workers))
-    expected = f"partition {victim}: it can't be" if fate == FAILED else "status 1; what was built is kept"
+    expected = {
+        FAILED: f"partition {victim}: it can't be",
+        REPLACED: "no longer this replay's to build",
+        ENDED: "status 1; what was built is kept, and `learnflow replay --resume` goes on",
+    }[fate]
     assert expected in str(failed.value)
     # Nothing is dealt twice, not even what the one who failed had in hand.
     assert len({one.partition for one in floor.begun}) == len(floor.begun)

@@ -24,6 +24,7 @@ import pytest
 from projector.engine import Engine
 from sidecar.embedded import EmbeddedSidecar
 from sidecar.records import NewRecord
+from tests.replay.group import group_lives
 from tests.servers import LEARNFLOW, environment, learnflow
 from tests.strategies import START, Report, Request, value_of
 
@@ -54,16 +55,16 @@ def test_what_is_left_after_kills_and_resumption_is_what_an_undisturbed_replay_g
     shutil.copytree(folded, folder)
     for _ in range(chance.choice((1, 1, 2, 3))):
         _kill_a_replay(folder, chance)
-        _check_that_what_serves_is_whole(folder)
-    control = _control(folder)
+        check_that_what_serves_is_whole(folder)
+    control = control_in(folder)
     if control.get("building"):
         finished = learnflow("replay", *OPTIONS, "--resume", "--data-dir", folder)
     else:  # killed before it began, or after it had ended
         finished = learnflow("replay", *OPTIONS, "--data-dir", folder)
     assert finished.returncode == 0, finished.stderr
-    control = _control(folder)
+    control = control_in(folder)
     assert not control.get("building")
-    generations = {int(number): _generation(folder, int(number)) for number in control["folds"]}
+    generations = {int(number): generation_in(folder, int(number)) for number in control["folds"]}
     assert generations[1]
     for number, documents in generations.items():
         assert documents == generations[1], f"generation {number}"
@@ -73,7 +74,7 @@ def test_what_is_left_after_kills_and_resumption_is_what_an_undisturbed_replay_g
 
 def _kill_a_replay(folder: Path, chance: Random) -> None:
     """Kill a replay some time after it has told of a phase; one that had ended before is as good."""
-    resume = ["--resume"] if _control(folder).get("building") else []
+    resume = ["--resume"] if control_in(folder).get("building") else []
     command = [str(LEARNFLOW), "replay", *OPTIONS, *resume, "--data-dir", str(folder)]
     with subprocess.Popen(
         command,
@@ -95,22 +96,14 @@ def _kill_a_replay(folder: Path, chance: Random) -> None:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(SECONDS)
         end = time.monotonic() + SECONDS
-        while _group_lives(process.pid):
+        while group_lives(process.pid):
             assert time.monotonic() < end, "its workers live on"
             time.sleep(0.02)
 
 
-def _group_lives(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def _check_that_what_serves_is_whole(folder: Path) -> None:
-    active = _control(folder)["active"]
-    assert _generation(folder, active) == _generation(folder, 1)
+def check_that_what_serves_is_whole(folder: Path) -> None:
+    active = control_in(folder)["active"]
+    assert generation_in(folder, active) == generation_in(folder, 1)
 
 
 def _rows(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -118,7 +111,7 @@ def _rows(folder: Path) -> Iterator[tuple[str, bytes]]:
         yield from connection.execute("SELECT key, value FROM document")
 
 
-def _generation(folder: Path, number: int) -> dict[str, bytes]:
+def generation_in(folder: Path, number: int) -> dict[str, bytes]:
     prefix = f"g{number}/"
     return {key.removeprefix(prefix): value for key, value in _rows(folder) if key.startswith(prefix)}
 
@@ -128,7 +121,7 @@ def _other_keys(folder: Path, generations: set[int]) -> set[str]:
     return {key for key, _ in _rows(folder) if not key.startswith(prefixes)} - {"replay"}
 
 
-def _control(folder: Path) -> dict[str, Any]:
+def control_in(folder: Path) -> dict[str, Any]:
     control: dict[str, Any] = msgspec.json.decode(dict(_rows(folder))["control"])
     return control
 

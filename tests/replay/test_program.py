@@ -8,6 +8,8 @@ import pytest
 from learnflow.replaying.beside import beside
 from learnflow.replaying.options import ReplayOptions
 from learnflow.replaying.outcomes import DifferencesFound
+from learnflow.replaying.reporting import Lines
+from learnflow.replaying.troubles import Troubles
 from projector.errors import RunReplaced
 from projector.replay.patience import patiently
 from projector.verification.acceptance import Acceptance
@@ -89,3 +91,39 @@ async def test_the_command_that_is_offered_accepts_what_was_accepted_before_too(
     said = str(DifferencesFound(2, comparison, acceptance.given))
     assert "--accept-differences 'learner:days.*'" in said
     assert comparison.accepting in said
+
+
+def test_what_is_waited_for_is_told_once_a_share_and_again_every_minute(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("learnflow.replaying.reporting.time.monotonic", lambda: now)
+    lines = Lines()
+    for second in range(125):
+        now = 1000.0 + second
+        shares = [f"share {index}/4 (partition {index}): {500 - second} positions left" for index in (1, 3)]
+        lines.waiting("; ".join(shares[: 1 if second < 10 else 2]))
+    lines.waiting(None)
+    lines.waiting(None)
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "waiting: share 1/4 (partition 1): 500 positions left",
+        "waiting: share 1/4 (partition 1): 490 positions left; share 3/4 (partition 3): 490 positions left",
+        "waiting: share 1/4 (partition 1): 429 positions left; share 3/4 (partition 3): 429 positions left",
+        "going on",
+    ]
+
+
+def test_whoever_waits_for_several_things_tells_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    troubles = Troubles(Lines())
+    troubles.note(3, "log unavailable: away")
+    troubles.note("shares", "share 1/2 (partition 1): 5 positions left")
+    troubles.note(3, None)
+    assert troubles
+    troubles.note("shares", None)
+    assert not troubles
+    assert capsys.readouterr().err.splitlines() == [
+        "waiting: log unavailable: away",
+        "waiting: log unavailable: away; share 1/2 (partition 1): 5 positions left",
+        "going on",
+    ]
