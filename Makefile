@@ -72,6 +72,7 @@ schemas: .venv/.runtime ## export the event schemas and API descriptions (refuse
 lock: $(UV) ## pin the dependencies of pyproject.toml anew, with hashes
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/runtime.txt
 	printf 'hatchling\neditables\n' | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c requirements/runtime.txt - -o requirements/build.txt
+	printf 'cyclonedx-bom\n' | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c requirements/runtime.txt -c requirements/build.txt - -o requirements/image.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra dev -c requirements/runtime.txt -c requirements/build.txt pyproject.toml -o requirements/dev.txt
 
 bench: .venv/.dev ## measure on this machine (see bench/README.md)

@@ -1,14 +1,7 @@
 """The skill makes services; those that the repository has are what it makes, and they serve what they say."""
 
 import re
-import select
-import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,16 +10,10 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from learnflow.services import Service
-from tests.servers import environment
+from tests.skill.running import running
+from tests.skill.scaffolding import ROOT, SCRIPT, SERVICES, SKILL, check_style, files, generated, run, script, services
 
-ROOT: Final = Path(__file__).parents[2]
-SKILL: Final = ROOT / "skills/fastapi-dapr-agent"
-SERVICES: Final = ROOT / "phase-3-backend-services"
-SCRIPT: Final = "skills/fastapi-dapr-agent/scripts/scaffold"
 QUIZ: Final = {"serves": ["user-progress", "course-agent"], "summary": "Asks: it's a quiz."}
-START_SECONDS: Final = 60
-END_SECONDS: Final = 30
-RUN_SECONDS: Final = 100
 
 EVERY_SERVICE: Final = pytest.mark.parametrize("service", list(Service))
 ENDPOINTS: Final = {
@@ -42,49 +29,9 @@ ENDPOINTS: Final = {
 HEALTH: Final = {("GET", "/healthz"), ("GET", "/readyz")}
 
 
-def script(root: Path = ROOT) -> Any:
-    """The script of a checkout as a module. Here, other than in a process of its own, each warning is an error."""
-    loader = SourceFileLoader("scaffold", str(root / SCRIPT))
-    spec = spec_from_loader(loader.name, loader)
-    assert spec
-    module = module_from_spec(spec)
-    loader.exec_module(module)
-    return module
-
-
-def run(*command: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run a program of this environment to its end; the caller looks at its exit status."""
-    name, *arguments = command
-    program = Path(sys.executable).with_name(str(name))
-    return subprocess.run(
-        [program, *arguments],
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=RUN_SECONDS,
-        check=False,
-    )
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    """The content of every file below a folder, by its path."""
-    paths = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A copy of skill and services that is no git checkout."""
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(SKILL, tmp_path / "skills/fastapi-dapr-agent", ignore=ignored)
-    shutil.copytree(SERVICES, tmp_path / "phase-3-backend-services", ignore=ignored)
-    return tmp_path
-
-
 @pytest.fixture
 def quiz(checkout: Path) -> Path:
-    """A brand-new service."""
+    """A brand-new service that serves what is there."""
     made: Path = script(checkout).scaffold("quiz-agent", QUIZ, checkout / SERVICES.name)
     return made
 
@@ -98,10 +45,13 @@ def answers(folder: Path) -> dict[str, Any]:
 def test_the_services_are_what_the_skill_makes(tmp_path: Path) -> None:
     result = run("python", SCRIPT, "--all", "--into", tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
-    again, committed = files(tmp_path), files(SERVICES)
-    assert {f"{service}/main.py" for service in Service} <= again.keys()
-    assert again.keys() == committed.keys()
-    assert again == committed, "change the template or the answers, and run the scaffold script with --all"
+    assert {*Service} <= {*script().known()}
+    for service in script().known():
+        again, committed = files(tmp_path / service), files(SERVICES / service)
+        if not answers(tmp_path / service)["serves"]:
+            again, committed = generated(again, service), generated(committed, service)
+        assert again.keys() == committed.keys()
+        assert again == committed, "change the template or the answers, and run the scaffold script with --all"
 
 
 @pytest.mark.parametrize("top", [None, ".", "skills/fastapi-dapr-agent"])
@@ -112,7 +62,7 @@ def test_making_all_again_changes_nothing_whatever_git_says(checkout: Path, top:
     scaffolding = script(checkout)
     for name in scaffolding.known():
         scaffolding.scaffold(name, {}, checkout / SERVICES.name)
-    assert files(checkout / SERVICES.name) == files(SERVICES)
+    assert files(checkout / SERVICES.name) == services()
 
 
 def test_nothing_that_was_made_names_this_machine(quiz: Path) -> None:
@@ -122,28 +72,18 @@ def test_nothing_that_was_made_names_this_machine(quiz: Path) -> None:
 
 
 def test_a_new_service_is_valid_python_in_the_style_of_the_project(quiz: Path) -> None:
-    assert files(quiz).keys() == {"main.py", "README.md", ".copier-answers.yml"}
-    main = quiz / "main.py"
-    code = main.read_text(encoding="utf-8")
-    compile(code, main, "exec")
-    assert "main([Service.COURSE_AGENT, Service.USER_PROGRESS])" in code
-    # The project's rules name folders from where its pyproject.toml is.
-    shutil.copy(ROOT / "pyproject.toml", quiz.parents[1])
-    check_style(quiz, cwd=quiz.parents[1])
+    made = files(quiz)
+    assert {"main.py", "README.md", "Dockerfile", ".copier-answers.yml"} <= made.keys()
+    assert {path for path in made if path.endswith(".py")} == {"main.py"}
+    assert b"main([Service.COURSE_AGENT, Service.USER_PROGRESS])" in made["main.py"]
+    check_style("quiz-agent", made)
 
 
 def test_the_script_is_executable_and_in_the_style_of_the_project() -> None:
     assert (ROOT / SCRIPT).stat().st_mode & 0o111 == 0o111
     # Its name does not end in .py, so that ruff looks at it only when it is told to. It is in no package: INP001.
-    check_style(ROOT / SCRIPT, "--ignore", "INP001", cwd=ROOT)
-
-
-def check_style(path: Path, *options: str, cwd: Path) -> None:
-    """Ruff has nothing to say against these files."""
-    for result in (
-        run("ruff", "check", "--no-cache", *options, path, cwd=cwd),
-        run("ruff", "format", "--no-cache", "--check", path, cwd=cwd),
-    ):
+    for command in (["check", "--ignore", "INP001"], ["format", "--check"]):
+        result = run("ruff", *command, "--no-cache", SCRIPT)
         assert result.returncode == 0, result.stdout + result.stderr
 
 
@@ -160,7 +100,7 @@ def test_copier_itself_can_make_a_service_again(checkout: Path) -> None:
     (service / "main.py").write_text("changed by hand", encoding="utf-8")
     result = run("copier", "recopy", "--defaults", "--overwrite", service.relative_to(checkout), cwd=checkout)
     assert result.returncode == 0, result.stderr
-    assert files(checkout / SERVICES.name) == files(SERVICES)
+    assert files(checkout / SERVICES.name) == services()
 
 
 @pytest.mark.parametrize(
@@ -177,7 +117,6 @@ def test_an_invalid_name_is_refused_and_nothing_is_written(tmp_path: Path, name:
 @pytest.mark.parametrize(
     ("question", "answer"),
     [
-        ("serves", []),
         ("serves", ["quiz"]),
         ("summary", ""),
         ("summary", "No sentence"),
@@ -230,40 +169,24 @@ def test_the_skill_says_in_the_open_format_what_it_is() -> None:
     assert body.strip()
 
 
+def test_what_the_skill_refers_to_is_there() -> None:
+    pages = [SKILL / "SKILL.md", *(SKILL / "references").glob("*.md")]
+    named = {page: set(re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))) for page in pages}
+    assert {"references/dapr-traps.md", "references/kubernetes.md"} <= named[SKILL / "SKILL.md"]
+    for page, links in named.items():
+        assert all((page.parent / link).is_file() for link in links)
+        # Progressive disclosure: what is always read is short.
+        assert len(page.read_text(encoding="utf-8").splitlines()) < 200
+    skill = (SKILL / "SKILL.md").read_text(encoding="utf-8")
+    for option in ("--all", "--port", "--serves", "--summary", "--title"):
+        assert option in skill
+        assert option in run("python", SCRIPT, "--help").stdout
+
+
 @EVERY_SERVICE
 def test_a_readme_lists_the_endpoints_of_its_service(service: Service) -> None:
     readme = (SERVICES / service / "README.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^- `([A-Z]+) (\S+)`", readme, re.MULTILINE)) == ENDPOINTS[service] | HEALTH
-
-
-@contextmanager
-def running(main: Path, data_dir: Path) -> Iterator[httpx2.Client]:
-    """Run a service as a program until the end of the block, and stop it; the client talks to it."""
-    log = data_dir.with_name("log")
-    with (
-        log.open("w", encoding="utf-8") as stderr,
-        subprocess.Popen(
-            [sys.executable, main],
-            cwd=data_dir.parent,
-            env=environment({"LEARNFLOW_PORT": "0", "LEARNFLOW_DATA_DIR": str(data_dir)}),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-        ) as process,
-    ):
-        try:
-            assert process.stdout is not None
-            ready, _, _ = select.select([process.stdout], [], [], START_SECONDS)
-            said = process.stdout.readline() if ready else ""
-            url = re.search(r"http://\S+:\d+", said)
-            assert url, f"it did not start: {said}{log.read_text(encoding='utf-8')}"
-            with httpx2.Client(base_url=url[0], timeout=30) as client:
-                yield client
-            process.terminate()
-            process.wait(END_SECONDS)
-        finally:
-            process.kill()
 
 
 def check_endpoints(client: httpx2.Client, services: set[Service]) -> None:

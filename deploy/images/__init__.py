@@ -1,0 +1,1 @@
+"""Container images of the services: `python -m deploy.images.build`."""

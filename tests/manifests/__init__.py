@@ -1,0 +1,1 @@
+"""Kubernetes manifests, offline: against the schemas of what they name, and against this project's rules for them."""
