@@ -1,0 +1,1 @@
+"""LearnFlow on Minikube: bringing it up, verifying it, taking it down."""

@@ -1,0 +1,116 @@
+"""The overlay for Minikube in the cluster: applied, and waited for."""
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from deploy.images.build import ROOT, Image
+from deploy.minikube.errors import CommandFailed, NotReady
+from deploy.minikube.tools import Tools
+
+NAMESPACE: Final = "learnflow"
+SERVICES: Final = ROOT / "phase-3-backend-services"
+OVERLAY: Final = SERVICES / "overlays" / "minikube"
+INFRASTRUCTURE: Final = "app.kubernetes.io/component=infrastructure"
+PORTS: Final = {"course-agent": 30081, "user-progress": 30082}
+READY_SECONDS: Final = 300.0
+_LOOK_SECONDS: Final = 2.0
+
+
+def make_namespace(tools: Tools) -> None:
+    """Have the namespace.
+
+    Raises:
+        CommandFailed: kubectl could not.
+    """
+    tools.kubectl("apply", f"--filename={SERVICES / 'base' / 'namespace.yaml'}")
+
+
+def apply(tools: Tools, images: Sequence[Image]) -> None:
+    """Apply the overlay with these images; Kafka and Postgres first, and the rest when they are ready.
+
+    Raises:
+        CommandFailed: the cluster refuses something.
+        NotReady: Kafka or Postgres, or the log is not made.
+    """
+    # kustomize takes no absolute paths, and nothing above the folder of a kustomization but other kustomizations.
+    with TemporaryDirectory(prefix=".minikube-", dir=ROOT) as folder:
+        _write_kustomization(Path(folder), images)
+        tools.kubectl("apply", f"--kustomize={folder}", f"--selector={INFRASTRUCTURE}")
+        wait(tools, "statefulset/kafka", "statefulset/postgres")
+        # A Job can't be changed, only made again; it does no more than look where the log is there already.
+        tools.kubectl(f"--namespace={NAMESPACE}", "delete", "job/create-log", "--ignore-not-found")
+        tools.kubectl("apply", f"--kustomize={folder}")
+    wait_for_job(tools, "create-log")
+
+
+def wait(tools: Tools, *what: str, seconds: float = READY_SECONDS) -> None:
+    """Wait until Deployments or StatefulSets run as they were applied last.
+
+    Raises:
+        NotReady: one of them does not in time.
+    """
+    end = time.monotonic() + seconds
+    for one in what:
+        left = max(end - time.monotonic(), 1.0)
+        try:
+            tools.kubectl(
+                *(f"--namespace={NAMESPACE}", "rollout", "status", one, f"--timeout={left:.0f}s"), seconds=left + 10
+            )
+        except CommandFailed as failure:
+            raise NotReady(one, seconds, f"{failure.said}\n{_looks(tools)}") from failure
+
+
+def wait_for_job(tools: Tools, name: str, seconds: float = READY_SECONDS) -> None:
+    """Wait until a Job has done its work.
+
+    Raises:
+        NotReady: it has failed for good, or takes longer.
+    """
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        job: dict[str, Any] = json.loads(
+            tools.kubectl(f"--namespace={NAMESPACE}", "get", f"job/{name}", "--output=json")
+        )
+        holds = {one["type"] for one in job["status"].get("conditions", ()) if one["status"] == "True"}
+        if "Complete" in holds:
+            return
+        if "Failed" in holds:
+            break
+        time.sleep(_LOOK_SECONDS)
+    said = tools.kubectl(f"--namespace={NAMESPACE}", "logs", f"job/{name}", "--container=app", "--tail=5")
+    raise NotReady(f"job/{name}", seconds, f"{said}\n{_looks(tools)}")
+
+
+def urls(tools: Tools) -> dict[str, str]:
+    """Where the services with an API are reached, by their names.
+
+    Raises:
+        CommandFailed: minikube does not know its address.
+    """
+    host = tools.minikube("ip").strip()
+    return {service: f"http://{host}:{port}" for service, port in PORTS.items()}
+
+
+def _write_kustomization(folder: Path, images: Sequence[Image]) -> None:
+    document = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [os.path.relpath(OVERLAY, folder)],
+        "images": [{"name": image.name, "newTag": image.tag} for image in images],
+    }
+    # Every JSON document is a YAML document as well.
+    (folder / "kustomization.yaml").write_text(json.dumps(document), encoding="utf-8")
+
+
+def _looks(tools: Tools) -> str:
+    pods = tools.kubectl(f"--namespace={NAMESPACE}", "get", "pods")
+    events = tools.kubectl(
+        *(f"--namespace={NAMESPACE}", "get", "events", "--field-selector=type=Warning"),
+        *("--sort-by=.lastTimestamp", "--no-headers"),
+    )
+    return "\n".join([pods, *events.splitlines()[-10:]])
