@@ -3,7 +3,8 @@
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -37,9 +38,7 @@ def apply(tools: Tools, images: Sequence[Image]) -> None:
         CommandFailed: the cluster refuses something.
         NotReady: Kafka or Postgres, or the log is not made.
     """
-    # kustomize takes no absolute paths, and nothing above the folder of a kustomization but other kustomizations.
-    with TemporaryDirectory(prefix=".minikube-", dir=ROOT) as folder:
-        _write_kustomization(Path(folder), images)
+    with with_images(OVERLAY, {image.name: f"{image.name}:{image.tag}" for image in images}) as folder:
         tools.kubectl("apply", f"--kustomize={folder}", f"--selector={INFRASTRUCTURE}")
         wait(tools, "statefulset/kafka", "statefulset/postgres")
         # A Job can't be changed, only made again; it does no more than look where the log is there already.
@@ -65,25 +64,30 @@ def wait(tools: Tools, *what: str, seconds: float = READY_SECONDS) -> None:
             raise NotReady(one, seconds, f"{failure.said}\n{_looks(tools)}") from failure
 
 
-def wait_for_job(tools: Tools, name: str, seconds: float = READY_SECONDS) -> None:
-    """Wait until a Job has done its work.
+def wait_for_job(tools: Tools, name: str, *, pods: str = "", seconds: float = READY_SECONDS) -> str:
+    """Wait until a Job has done its work; what its app said.
+
+    Args:
+        tools: of the cluster.
+        name: of the Job.
+        pods: a selector of those whose word counts; none given, all of the Job's.
+        seconds: that it has.
 
     Raises:
         NotReady: it has failed for good, or takes longer.
     """
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    holds: set[str] = set()
+    while time.monotonic() < end and not holds & {"Complete", "Failed"}:
+        time.sleep(_LOOK_SECONDS)
         job: dict[str, Any] = json.loads(
             tools.kubectl(f"--namespace={NAMESPACE}", "get", f"job/{name}", "--output=json")
         )
         holds = {one["type"] for one in job["status"].get("conditions", ()) if one["status"] == "True"}
-        if "Complete" in holds:
-            return
-        if "Failed" in holds:
-            break
-        time.sleep(_LOOK_SECONDS)
-    said = tools.kubectl(f"--namespace={NAMESPACE}", "logs", f"job/{name}", "--container=app", "--tail=5")
-    raise NotReady(f"job/{name}", seconds, f"{said}\n{_looks(tools)}")
+    said = _said(tools, pods or f"job-name={name}")
+    if "Complete" not in holds:
+        raise NotReady(f"job/{name}", seconds, f"{said}\n{_looks(tools)}")
+    return said
 
 
 def urls(tools: Tools) -> dict[str, str]:
@@ -96,15 +100,28 @@ def urls(tools: Tools) -> dict[str, str]:
     return {service: f"http://{host}:{port}" for service, port in PORTS.items()}
 
 
-def _write_kustomization(folder: Path, images: Sequence[Image]) -> None:
-    document = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "resources": [os.path.relpath(OVERLAY, folder)],
-        "images": [{"name": image.name, "newTag": image.tag} for image in images],
-    }
-    # Every JSON document is a YAML document as well.
-    (folder / "kustomization.yaml").write_text(json.dumps(document), encoding="utf-8")
+@contextmanager
+def with_images(kustomization: Path, images: Mapping[str, str]) -> Iterator[Path]:
+    """The folder of a kustomization that takes in another one with these images instead, by their names; for a time."""
+    # kustomize takes no absolute paths, and nothing above the folder of a kustomization but other kustomizations.
+    with TemporaryDirectory(prefix=".minikube-", dir=ROOT) as folder:
+        instead = {name: image.rpartition(":") for name, image in images.items()}
+        document = {
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "resources": [os.path.relpath(kustomization, folder)],
+            "images": [{"name": name, "newName": new, "newTag": tag} for name, (new, _, tag) in instead.items()],
+        }
+        # Every JSON document is a YAML document as well.
+        Path(folder, "kustomization.yaml").write_text(json.dumps(document), encoding="utf-8")
+        yield Path(folder)
+
+
+def _said(tools: Tools, pods: str) -> str:
+    try:
+        return tools.kubectl(f"--namespace={NAMESPACE}", "logs", f"--selector={pods}", "--container=app", "--tail=-1")
+    except CommandFailed as failure:
+        return f"its pods say nothing any more: {failure.said}"
 
 
 def _looks(tools: Tools) -> str:

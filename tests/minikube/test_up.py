@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from deploy.images.build import Image
-from deploy.images.builders import Buildah
 from deploy.minikube import deployment, secrets
 from deploy.minikube.errors import CommandFailed, Lacking
 from deploy.minikube.tools import Tools, run
@@ -59,12 +57,15 @@ def test_server_and_clients_get_the_same_password_and_each_cluster_its_own() -> 
     assert tokens["app-api-token"] != tokens["dapr-api-token"]
 
 
-def test_the_overlay_is_taken_with_the_tags_that_were_built(tmp_path: Path) -> None:
-    deployment._write_kustomization(tmp_path, [Image("projector", "learnflow/projector", "abc", Buildah())])
-    written = yaml.safe_load((tmp_path / "kustomization.yaml").read_text(encoding="utf-8"))
-    assert written["images"] == [{"name": "learnflow/projector", "newTag": "abc"}]
-    (resource,) = written["resources"]
-    assert (tmp_path / resource).resolve() == deployment.OVERLAY
+def test_a_kustomization_is_taken_with_other_images() -> None:
+    images = {"learnflow/projector": "registry.example.com:5000/learnflow/projector:abc"}
+    with deployment.with_images(deployment.OVERLAY, images) as folder:
+        written = yaml.safe_load((folder / "kustomization.yaml").read_text(encoding="utf-8"))
+        (resource,) = written["resources"]
+        assert (folder / resource).resolve() == deployment.OVERLAY
+    new = "registry.example.com:5000/learnflow/projector"
+    assert written["images"] == [{"name": "learnflow/projector", "newName": new, "newTag": "abc"}]
+    assert not folder.exists()
 
 
 def _named_secrets(found: object) -> set[str]:
