@@ -1,0 +1,1 @@
+"""The acceptance scenarios of the feature specification as a program against a cluster."""
