@@ -12,7 +12,7 @@ from learnflow.terminal import fail, output
 from sidecar.errors import SidecarError
 from sidecar.kafka.config import KafkaConfig
 from sidecar.kafka.connection import Connection
-from sidecar.kafka.topic import TopicPlan, create, describe, faults_of
+from sidecar.kafka.topic import TopicPlan, create, describe, faults_of, shortages_of
 
 commands = typer.Typer(help="The log in Kafka: make its topic, check its settings.", no_args_is_help=True)
 
@@ -31,6 +31,10 @@ Properties = Annotated[
         help="A property of librdkafka, such as security.protocol=SASL_SSL; may come several times.",
     ),
 ]
+ReplicationFactor = Annotated[int, typer.Option(min=1, help="Brokers that keep each record, at least.")]
+MinInsyncReplicas = Annotated[
+    int, typer.Option(min=1, help="Of these, how many must have a record before it counts as appended, at least.")
+]
 
 
 @commands.command("create")
@@ -40,40 +44,52 @@ def create_log(
     partitions: Annotated[
         int | None, typer.Option(min=1, max=1024, help="For good.", show_default="LEARNFLOW_PARTITIONS")
     ] = None,
-    replication_factor: Annotated[int, typer.Option(min=1, help="Brokers that keep each record.")] = 1,
-    min_insync_replicas: Annotated[
-        int, typer.Option(min=1, help="Of these, how many must have a record before it counts as appended.")
-    ] = 1,
+    replication_factor: ReplicationFactor = 1,
+    min_insync_replicas: MinInsyncReplicas = 1,
 ) -> None:
-    """Make the topic, with settings under which nothing is lost; one that is there is only checked.
+    """Make the topic, with settings under which nothing is lost; one that is there is only checked for all of them.
 
     In production: three brokers, `--replication-factor 3 --min-insync-replicas 2`.
 
     Example: `learnflow log create --brokers 127.0.0.1:9092 --partitions 8`
     """
-    if min_insync_replicas > replication_factor:
-        fail("--min-insync-replicas can't be more than --replication-factor: nothing could be appended")
     connection = _connection(brokers, properties)
-    count = partitions or Settings().partitions
-    made = _run(create(connection, TopicPlan(count, replication_factor, min_insync_replicas)))
-    _look(connection, "made" if made else "there already:", partitions)
+    plan = _plan(partitions or Settings().partitions, replication_factor, min_insync_replicas)
+    made = _run(create(connection, plan))
+    _look(connection, "made" if made else "there already:", partitions, plan)
 
 
 @commands.command("check")
-def check_log(brokers: Brokers = None, properties: Properties = None) -> None:
+def check_log(
+    brokers: Brokers = None,
+    properties: Properties = None,
+    replication_factor: ReplicationFactor = 1,
+    min_insync_replicas: MinInsyncReplicas = 1,
+) -> None:
     """Say which log this is, and whether its settings would lose anything; status 1 if they would.
+
+    Whether one copy of each record is enough is for you to say: in production `--replication-factor 3
+    --min-insync-replicas 2`.
 
     Example: `learnflow log check --brokers 127.0.0.1:9092`
     """
-    _look(_connection(brokers, properties), "sound:", None)
+    plan = _plan(Settings().partitions, replication_factor, min_insync_replicas)
+    _look(_connection(brokers, properties), "sound:", None, plan)
 
 
-def _look(connection: Connection, how: str, partitions: int | None) -> None:
-    async def both() -> tuple[str, int, tuple[str, ...]]:
+def _plan(partitions: int, replication_factor: int, min_insync_replicas: int) -> TopicPlan:
+    if min_insync_replicas > replication_factor:
+        fail("--min-insync-replicas can't be more than --replication-factor: nothing could be appended")
+    return TopicPlan(partitions, replication_factor, min_insync_replicas)
+
+
+def _look(connection: Connection, how: str, partitions: int | None, plan: TopicPlan) -> None:
+    async def both() -> tuple[str, int, tuple[str, ...], tuple[str, ...]]:
         found = await describe(connection)
-        return str(found.topic_id), len(found.partitions), await faults_of(connection)
+        faults, shortages = await faults_of(connection), await shortages_of(connection, plan)
+        return str(found.topic_id), len(found.partitions), faults, shortages
 
-    topic_id, count, faults = _run(both())
+    topic_id, count, faults, shortages = _run(both())
     if partitions is not None and count != partitions:
         fail(
             f"topic {connection.config.topic} has {count} partitions, not {partitions}: their number can't be changed,"
@@ -81,6 +97,8 @@ def _look(connection: Connection, how: str, partitions: int | None) -> None:
         )
     if faults:
         fail(f"{'; '.join(faults)} (kafka-configs --alter --entity-type topics puts it right)")
+    if shortages:
+        fail(f"{'; '.join(shortages)} (kafka-reassign-partitions adds copies, kafka-configs the setting)")
     output.print(f"{how} topic {connection.config.topic}, id {topic_id}, {count} partitions", markup=False)
 
 

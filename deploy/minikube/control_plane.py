@@ -12,7 +12,12 @@ from deploy.stack.dapr_tools import FITS, VERSION
 REPOSITORY: Final = "https://dapr.github.io/helm-charts/"
 NAMESPACE: Final = "dapr-system"
 VALUES: Final = Path(__file__).with_name("dapr-values.yaml")
-_WANTED: Final = (("dapr_placement", "metadataEnabled"), ("dapr_sidecar_injector", "sidecarDropALLCapabilities"))
+WANTED: Final[Mapping[tuple[str, str], object]] = {
+    ("dapr_placement", "metadataEnabled"): True,
+    ("dapr_operator", "watchInterval"): "1m",
+    ("dapr_sidecar_injector", "sidecarDropALLCapabilities"): True,
+}
+"""What the file of values says, for those who have no reader of YAML."""
 INSTALL_SECONDS: Final = 600.0
 
 
@@ -40,7 +45,8 @@ def ensure(tools: Tools, chart: str | None) -> str:
         raise Lacking(
             [f"Dapr {FITS[0]}.{FITS[1]} (the cluster has {version}): `helm upgrade dapr`, or another cluster"]
         )
-    if all(_value(_values(tools), *path) for path in _WANTED):
+    values = _values(tools)
+    if all(values.get(part, {}).get(name) == value for (part, name), value in WANTED.items()):
         return f"Dapr {version} is there"
     _upgrade(tools, chart, "--reuse-values", version=version)
     return f"Dapr {version} is there, and was given what LearnFlow asks for"
@@ -65,13 +71,6 @@ def _values(tools: Tools) -> Mapping[str, Any]:
         tools.helm("get", "values", "dapr", f"--namespace={NAMESPACE}", "--output=json")
     )
     return told or {}
-
-
-def _value(values: Mapping[str, Any], *path: str) -> bool:
-    found: Any = values
-    for name in path:
-        found = found.get(name, {}) if isinstance(found, dict) else {}
-    return found is True
 
 
 def _upgrade(tools: Tools, chart: str | None, *options: str, version: str = VERSION) -> None:

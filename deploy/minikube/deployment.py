@@ -43,8 +43,26 @@ def apply(tools: Tools, images: Sequence[Image]) -> None:
         wait(tools, "statefulset/kafka", "statefulset/postgres")
         # A Job can't be changed, only made again; it does no more than look where the log is there already.
         tools.kubectl(f"--namespace={NAMESPACE}", "delete", "job/create-log", "--ignore-not-found")
-        tools.kubectl("apply", f"--kustomize={folder}")
+        said = tools.kubectl("apply", f"--kustomize={folder}")
     wait_for_job(tools, "create-log")
+    if changes_what_was_read(said):
+        tools.kubectl(f"--namespace={NAMESPACE}", "rollout", "restart", "deployment")
+
+
+def changes_what_was_read(said: str) -> bool:
+    """Whether something has changed that apps and sidecars read when they start, and never again.
+
+    Args:
+        said: by `kubectl apply`, a line for each object.
+    """
+    kinds = (
+        "configmap/",
+        "component.dapr.io/",
+        "configuration.dapr.io/",
+        "resiliency.dapr.io/",
+        "subscription.dapr.io/",
+    )
+    return any(line.startswith(kinds) and line.endswith(" configured") for line in said.splitlines())
 
 
 def wait(tools: Tools, *what: str, seconds: float = READY_SECONDS) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from confluent_kafka import KafkaError, TopicCollection
-from confluent_kafka.admin import ConfigResource, NewTopic, ResourceType, TopicDescription
+from confluent_kafka.admin import ConfigEntry, ConfigResource, NewTopic, ResourceType, TopicDescription
 
 from sidecar.kafka.connection import BrokerFailure, Connection, TopicMissing
 
@@ -20,6 +20,7 @@ REQUIRED: Final = {
     # When the log took a record is for the log to say; a producer's clock may be wrong.
     "message.timestamp.type": "LogAppendTime",
 }
+_MIN_INSYNC: Final = "min.insync.replicas"
 _KNOWN_SECONDS: Final = 0.05
 
 
@@ -53,7 +54,7 @@ async def create(connection: Connection, plan: TopicPlan) -> bool:
         topic,
         num_partitions=plan.partitions,
         replication_factor=plan.replication_factor,
-        config={**REQUIRED, "min.insync.replicas": str(plan.min_insync_replicas)},
+        config={**REQUIRED, _MIN_INSYNC: str(plan.min_insync_replicas)},
     )
     seconds = connection.config.seconds
     making = admin.create_topics([wanted], operation_timeout=seconds, request_timeout=seconds)[topic]
@@ -102,12 +103,35 @@ async def faults_of(connection: Connection) -> tuple[str, ...]:
         TopicMissing: there is none.
         SidecarUnavailable: the brokers do not answer.
     """
-    resource = ConfigResource(ResourceType.TOPIC, connection.config.topic)
-    admin = await connection.admin()
-    futures = admin.describe_configs([resource], request_timeout=connection.config.seconds)
-    found = await connection.answer(futures[resource])
+    found = await _settings(connection)
     return tuple(
         f"topic {connection.config.topic} has {name}={found[name].value}, and must have {value}"
         for name, value in REQUIRED.items()
         if found[name].value != value
     )
+
+
+async def shortages_of(connection: Connection, plan: TopicPlan) -> tuple[str, ...]:
+    """Where the topic keeps fewer copies than planned, a sentence each; more are fine.
+
+    Raises:
+        TopicMissing: there is none.
+        SidecarUnavailable: the brokers do not answer.
+    """
+    description, settings = await describe(connection), await _settings(connection)
+    copies = min(len(partition.replicas) for partition in description.partitions)
+    in_sync = int(settings[_MIN_INSYNC].value or 1)
+    topic, shortages = connection.config.topic, []
+    if copies < plan.replication_factor:
+        shortages.append(f"topic {topic} keeps {copies} copies of a record, and is to keep {plan.replication_factor}")
+    if in_sync < plan.min_insync_replicas:
+        shortages.append(f"topic {topic} has {_MIN_INSYNC}={in_sync}, and is to have {plan.min_insync_replicas}")
+    return tuple(shortages)
+
+
+async def _settings(connection: Connection) -> dict[str, ConfigEntry]:
+    resource = ConfigResource(ResourceType.TOPIC, connection.config.topic)
+    admin = await connection.admin()
+    futures = admin.describe_configs([resource], request_timeout=connection.config.seconds)
+    found: dict[str, ConfigEntry] = await connection.answer(futures[resource])
+    return found

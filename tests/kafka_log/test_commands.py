@@ -136,6 +136,18 @@ def test_properties_reach_the_client(brokers: str) -> None:
     assert made.returncode == 0, made.stderr
 
 
+def test_a_topic_with_fewer_copies_than_wanted_is_not_sound(brokers: str) -> None:
+    assert log("create", "--partitions", "2", brokers=brokers).returncode == 0
+    assert log("check", brokers=brokers).returncode == 0
+    wanted = ("--replication-factor", "3", "--min-insync-replicas", "2")
+    for command in ("check", "create"):
+        refused = log(command, *wanted, brokers=brokers)
+        assert refused.returncode == 1
+        said = one_line(refused.stderr)
+        assert f"topic {TOPIC} keeps 1 copies of a record, and is to keep 3" in said
+        assert f"topic {TOPIC} has min.insync.replicas=1, and is to have 2" in said
+
+
 def test_more_copies_than_brokers_is_refused_in_one_line(brokers: str) -> None:
     refused = log("create", "--replication-factor", "3", brokers=brokers)
     assert refused.returncode == 1

@@ -55,6 +55,7 @@ OUTSIDE: Final = (
     Peer("dapr-system", "dapr-system", {"app": "dapr-placement-server"}),
     Peer("monitoring", "monitoring"),
     Peer("another namespace", "default", {"app.kubernetes.io/name": "kafka"}),
+    Peer("gateway", "gateway"),
     Peer("no pod", None),
 )
 """Who is not in the namespace. The one in `default` bears a label of ours, which must not help it."""

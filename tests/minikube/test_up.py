@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from deploy.minikube import deployment, secrets
+from deploy.minikube import control_plane, deployment, secrets
 from deploy.minikube.errors import CommandFailed, Lacking
 from deploy.minikube.tools import Tools, run
 
@@ -66,6 +66,27 @@ def test_a_kustomization_is_taken_with_other_images() -> None:
     new = "registry.example.com:5000/learnflow/projector"
     assert written["images"] == [{"name": "learnflow/projector", "newName": new, "newTag": "abc"}]
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "changed"),
+    [
+        ("configmap/learnflow unchanged\ncomponent.dapr.io/events unchanged\n", False),
+        ("configmap/learnflow created\ndeployment.apps/projector configured\n", False),
+        ("service/kafka unchanged\nconfigmap/learnflow configured\n", True),
+        ("component.dapr.io/events configured", True),
+        ("subscription.dapr.io/learnflow-projector configured\n", True),
+    ],
+)
+def test_what_is_read_only_at_the_start_restarts_those_that_have_read_it(said: str, *, changed: bool) -> None:
+    assert deployment.changes_what_was_read(said) is changed
+
+
+def test_dapr_is_asked_for_what_the_file_of_values_says() -> None:
+    values = yaml.safe_load(control_plane.VALUES.read_text(encoding="utf-8"))
+    assert {(part, name): value for part, found in values.items() for name, value in found.items()} == (
+        control_plane.WANTED
+    )
 
 
 def _named_secrets(found: object) -> set[str]:

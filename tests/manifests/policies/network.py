@@ -22,7 +22,9 @@ MANAGED: Final = (9092, 9093, 9094, 9096, 5432)
 # Where Kubernetes' API server may listen: for those whose sidecars read a secret.
 API_SERVER: Final = (443, 6443, 8443)
 READERS: Final = {"projector", OPERATORS}
-ELSEWHERE: Final = {"kube-system", "dapr-system", "monitoring", "another namespace", "no pod"}
+GATEWAY: Final = "gateway"
+NO_POD: Final = "no pod"
+ELSEWHERE: Final = {"kube-system", "dapr-system", "monitoring", GATEWAY, "another namespace", NO_POD}
 PORTS: Final = (
     *((53, protocol) for protocol in ("TCP", "UDP")),
     *((port, "TCP") for port in (22, 80, 3500, 3501, METRICS, POSTGRES, SIDECAR_TO_SIDECAR, 65535)),
@@ -33,16 +35,17 @@ PORTS: Final = (
 """What is tried: each port that something listens on, and some that nothing should."""
 
 
-def _everywhere(servers: set[str]) -> set[Flow]:
-    """What is so in every deployment."""
+def _everywhere(servers: set[str], callers: set[str]) -> set[Flow]:
+    """What is so in every deployment, with these servers and with callers from these places."""
+    everyone = {*SIDECARS, *servers, NEW}
     return {
-        # DNS, for all.
-        *(Flow(pod, "kube-system", 53, way) for pod in {*SIDECARS, *servers, NEW} for way in ("TCP", "UDP")),
+        # DNS, for all: pods of it, or a cache on the node.
+        *(Flow(pod, dns, 53, way) for pod in everyone for dns in ("kube-system", NO_POD) for way in ("TCP", "UDP")),
         # Each sidecar to each other, by mutual TLS; and all of them to Dapr's control plane.
         *(Flow(one, other, SIDECAR_TO_SIDECAR) for one in SIDECARS for other in SIDECARS - {one}),
         *(Flow(pod, "dapr-system", port) for pod in SIDECARS for port in CONTROL_PLANE),
-        # The two APIs, for whoever is let into the cluster; for no pod of ours.
-        *(Flow(caller, app, LISTENS[app]) for caller in ELSEWHERE for app in CALLED),
+        # The two APIs, for no pod of ours.
+        *(Flow(caller, app, LISTENS[app]) for caller in callers for app in CALLED),
         *(Flow(pod, other, port) for pod in READERS for other in ELSEWHERE for port in API_SERVER),
     }
 
@@ -63,16 +66,19 @@ def nothing_else_gets_through(objects: Objects) -> list[str]:
     Both ways are closed but for this table: so what gets into a pod gets no further, and can send nothing away.
     """
     servers = {"kafka": KAFKA, "postgres": POSTGRES}
-    wanted = _everywhere(set(servers)) | {
+    wanted = _everywhere(set(servers), ELSEWHERE) | {
         Flow(pod, server, port) for pod in SIDECARS for server, port in servers.items()
     }
     return _unlike(objects, wanted)
 
 
 def nothing_else_gets_through_in_production(objects: Objects) -> list[str]:
-    """In production: Kafka and Postgres are no pods of ours, so only their ports are known; metrics are collected."""
+    """In production: Kafka and Postgres are no pods of ours, so only their ports are known; metrics are collected.
+
+    Only the gateway, which knows who asks, reaches the APIs.
+    """
     wanted = (
-        _everywhere(set())
+        _everywhere(set(), {GATEWAY})
         | {Flow(pod, other, port) for pod in SIDECARS for other in ELSEWHERE for port in MANAGED}
         | {Flow("monitoring", pod, METRICS) for pod in SIDECARS}
         | {Flow("monitoring", "projector", LISTENS["projector"])}
