@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from weakref import WeakValueDictionary
 
 from starlette.routing import BaseRoute
@@ -31,26 +31,53 @@ class LocalAgents:
         self._writer = writer
         self._hosted: dict[str, HostedAgent] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._under_way: set[asyncio.Task[bytes]] = set()
 
     async def host(self, agents: Mapping[str, HostedAgent]) -> None:
         """See `AgentHost`."""
         self._hosted.update(agents)
 
     async def ask(self, agent_type: str, agent_id: str, method: str, body: bytes, *, timeout_seconds: float) -> bytes:
-        """See `AgentCaller`. A turn that is not done when the time is up is broken off."""
+        """See `AgentCaller`. A turn that has begun when the time is up goes on; one that still waits is not taken."""
         agent = self._hosted.get(agent_type)
         if agent is None or agent.method != method:
             raise SidecarUnavailable(agent_type, f"nobody hosts such an agent that could be asked for {method!r}")
         key = f"agents/{agent_type}/{agent_id}"
         lock = self._turns.setdefault(key, asyncio.Lock())
+        memory = _StoredMemory(self._reader, self._writer, key)
         try:
-            async with asyncio.timeout(timeout_seconds), lock:
-                return await agent.turn(agent_id, body, _StoredMemory(self._reader, self._writer, key))
+            async with asyncio.timeout(timeout_seconds):
+                await lock.acquire()
+                # No await in between: from here on the turn has the lock, and gives it back.
+                turn = asyncio.create_task(_taken(agent_type, agent.turn(agent_id, body, memory), lock))
+                self._under_way.add(turn)
+                turn.add_done_callback(self._done)
+                return await asyncio.shield(turn)
         except TimeoutError as error:
             raise SidecarUnavailable(agent_type, f"no answer within {timeout_seconds:g} s") from error
-        except Exception as error:
-            logger.exception("a turn of %s failed", agent_type)
-            raise SidecarUnavailable(agent_type, "its turn failed") from error
+
+    async def close(self) -> None:
+        """Break off the turns that are under way. Returns when they have ended; may be called twice."""
+        turns = [*self._under_way]
+        for turn in turns:
+            turn.cancel()
+        await asyncio.gather(*turns, return_exceptions=True)
+
+    def _done(self, turn: asyncio.Task[bytes]) -> None:
+        self._under_way.discard(turn)
+        if not turn.cancelled():
+            # Looked at: nobody may be waiting for it any more.
+            turn.exception()
+
+
+async def _taken(agent_type: str, turn: Awaitable[bytes], lock: asyncio.Lock) -> bytes:
+    try:
+        return await turn
+    except Exception as error:
+        logger.exception("a turn of %s failed", agent_type)
+        raise SidecarUnavailable(agent_type, "its turn failed") from error
+    finally:
+        lock.release()
 
 
 class _StoredMemory:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from learnflow.operating import operator_settings
 from learnflow.settings import Settings, SidecarKind
 from learnflow.sidecar import open_tool
 from learnflow.terminal import fail, output
@@ -53,8 +54,9 @@ def create_log(
 
     Example: `learnflow log create --brokers 127.0.0.1:9092 --partitions 8`
     """
-    connection = _connection(brokers, properties)
-    plan = _plan(partitions or Settings().partitions, replication_factor, min_insync_replicas)
+    settings = operator_settings(None)
+    connection = _connection(settings, brokers, properties)
+    plan = _plan(partitions or settings.partitions, replication_factor, min_insync_replicas)
     made = _run(create(connection, plan))
     _look(connection, "made" if made else "there already:", partitions, plan)
 
@@ -73,8 +75,9 @@ def check_log(
 
     Example: `learnflow log check --brokers 127.0.0.1:9092`
     """
-    plan = _plan(Settings().partitions, replication_factor, min_insync_replicas)
-    _look(_connection(brokers, properties), "sound:", None, plan)
+    settings = operator_settings(None)
+    plan = _plan(settings.partitions, replication_factor, min_insync_replicas)
+    _look(_connection(settings, brokers, properties), "sound:", None, plan)
 
 
 def _plan(partitions: int, replication_factor: int, min_insync_replicas: int) -> TopicPlan:
@@ -102,15 +105,13 @@ def _look(connection: Connection, how: str, partitions: int | None, plan: TopicP
     output.print(f"{how} topic {connection.config.topic}, id {topic_id}, {count} partitions", markup=False)
 
 
-def _connection(brokers: str | None, properties: list[str] | None) -> Connection:
+def _connection(settings: Settings, brokers: str | None, properties: list[str] | None) -> Connection:
     given: dict[str, str] = {}
     for text in properties or []:
         name, equals, value = text.partition("=")
         if not name or not equals:
             fail(f"--property {text}: expected NAME=VALUE")
         given[name] = value
-
-    settings = Settings()
 
     async def further() -> dict[str, str]:
         if settings.sidecar is not SidecarKind.DAPR or not settings.kafka_secret:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 from pydantic import ValidationError
 
-from learnflow.settings import Settings
+from learnflow.settings import Settings, faults_in_words, read_settings
 from learnflow.sidecar import ToolPorts, open_tool
 from learnflow.terminal import errors, fail
 from projector.errors import ProjectorError
@@ -34,10 +34,9 @@ INTERRUPTED = 130
 def settings_from(given: dict[str, object], *, status: int = 1) -> Settings:
     """Settings from the environment, overridden by what was given; ends the program where they are not valid."""
     try:
-        return Settings.model_validate({**Settings().model_dump(), **given})
+        return read_settings(given)
     except ValidationError as invalid:
-        faults = [f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in invalid.errors()]
-        fail(f"settings: {'; '.join(faults)}", status=status)
+        fail(faults_in_words(invalid), status=status)
 
 
 def operator_settings(data_dir: Path | None, *, status: int = 1) -> Settings:

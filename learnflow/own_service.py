@@ -7,7 +7,7 @@ over the embedded adapter's file.
 
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -17,14 +17,16 @@ from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 from starlette.routing import BaseRoute
 
+from learnflow.agents import NoConversation
 from learnflow.draining import CloseWhileDraining, Draining
 from learnflow.health import Check, health_router
 from learnflow.local_agents import LocalAgents
 from learnflow.serving import CannotListen, configure_logging, serve_app
-from learnflow.settings import AppSettings, DaprSettings, Settings, SidecarKind
+from learnflow.settings import AppSettings, DaprSettings, Settings, SidecarKind, faults_in_words
 from learnflow.sidecar import dapr_config
 from sidecar.agents import Agents, HostedAgent
 from sidecar.append import EventAppender
+from sidecar.conversation import Conversation
 from sidecar.dapr import DaprSidecar
 from sidecar.dapr.actors import DaprActors
 from sidecar.delivery import BatchHandler, Delivery
@@ -40,6 +42,10 @@ from web.head import HeadAsGet
 logger = logging.getLogger(__name__)
 
 
+async def _nothing() -> None:
+    """There is nothing to say, or to do."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnPorts:
     """What such a service may ask of its sidecar.
@@ -51,9 +57,12 @@ class OwnPorts:
         state_writer: writes them.
         invoker: calls other services.
         agents: hosts agents and asks them.
+        conversation: with a language model, through the component that `LEARNFLOW_CONVERSATION` names; where none is
+            named, and without Dapr, it answers nobody.
         subscription_routes: what the app must serve to have the log delivered.
         checks: what else it needs, by name; each says what is amiss, `None` for nothing.
         serve: makes the app known under its name, where the sidecar does not know it by itself.
+        end: ends what goes on behind requests.
     """
 
     appender: EventAppender
@@ -62,9 +71,11 @@ class OwnPorts:
     state_writer: StateWriter
     invoker: ServiceInvoker
     agents: Agents
+    conversation: Conversation = field(default_factory=NoConversation)
     subscription_routes: Sequence[BaseRoute] = ()
     checks: Mapping[str, Check] = field(default_factory=dict)
     serve: Callable[[str, AsgiApp], None] = lambda _, __: None
+    end: Callable[[], Awaitable[None]] = _nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +86,13 @@ class Parts:
         routers: its endpoints; `/healthz`, `/readyz`, `/docs` and `/openapi.json` are added to them.
         agents: what it hosts, by actor type.
         handler: what it does with the log.
+        trouble: what keeps it from going on with the log; `/readyz` says it, as part `log`.
     """
 
     routers: Sequence[APIRouter]
     agents: Mapping[str, HostedAgent]
     handler: BatchHandler
+    trouble: Check = _nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +122,7 @@ def main(service: OwnService) -> None:
         settings = Settings()
         dapr, app = DaprSettings(), AppSettings()
     except ValidationError as invalid:
-        faults = [f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in invalid.errors()]
-        sys.exit(f"{service.name}: settings: {'; '.join(faults)}")
+        sys.exit(f"{service.name}: {faults_in_words(invalid)}")
     configure_logging(settings)
 
     @asynccontextmanager
@@ -141,12 +153,14 @@ def build(service: OwnService, ports: OwnPorts) -> FastAPI:
             yield
         finally:
             await ports.delivery.stop()
+            await ports.end()
 
     async def state_store() -> str | None:
         # Whether there is such a document says nothing; that there is an answer does.
         await ports.state_reader.read([f"{service.name}/ready"], confirm_absence=False)
         return None
 
+    checks = {**ports.checks, "log": parts.trouble, "state store": state_store, "process": draining.trouble}
     app = FastAPI(
         title=f"LearnFlow {service.title}",
         summary=service.summary,
@@ -164,7 +178,7 @@ def build(service: OwnService, ports: OwnPorts) -> FastAPI:
     for router in parts.routers:
         app.include_router(router)
     app.router.routes.extend([*ports.agents.routes, *ports.subscription_routes])
-    app.include_router(health_router({**ports.checks, "state store": state_store, "process": draining.trouble}))
+    app.include_router(health_router(checks))
     app.add_api_route("/", _to_description, include_in_schema=False)
     description.install(app)
     ports.serve(service.name, app)
@@ -200,6 +214,7 @@ async def open_dapr(
             state_writer=sidecar.state,
             invoker=sidecar.invoker,
             agents=agents,
+            conversation=sidecar.conversation(settings.conversation) if settings.conversation else NoConversation(),
             subscription_routes=sidecar.delivery.routes,
             checks={"sidecar": sidecar.trouble},
         )
@@ -230,14 +245,16 @@ async def open_embedded(service: OwnService, settings: Settings) -> AsyncIterato
 
 def embedded_ports(embedded: EmbeddedSidecar) -> OwnPorts:
     """The embedded adapter as nothing but its ports."""
+    agents = LocalAgents(embedded.state, embedded.state)
     return OwnPorts(
         appender=embedded.appender,
         delivery=embedded.delivery,
         state_reader=embedded.state,
         state_writer=embedded.state,
         invoker=embedded.invoker,
-        agents=LocalAgents(embedded.state, embedded.state),
+        agents=agents,
         serve=embedded.invoker.register,
+        end=agents.close,
     )
 
 

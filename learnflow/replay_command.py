@@ -10,7 +10,7 @@ import typer
 from learnflow.operating import AsJson, DataDir, acceptance_of, operator_settings, print_json, run_to_end
 from learnflow.replaying.helping import ShareOutcome, help_build
 from learnflow.replaying.options import Begin, Observer, ReplayOptions
-from learnflow.replaying.outcomes import DifferencesFound, Outcome
+from learnflow.replaying.outcomes import DifferencesFound, FinishedBefore, Outcome
 from learnflow.replaying.replay import plan, replay
 from learnflow.replaying.reporting import describe, reporter
 from learnflow.terminal import errors, output
@@ -57,6 +57,14 @@ def replay_command(  # noqa: PLR0913 - the options of a command
             help="Build partitions I, I+N, ... only; 0/N leads. Run all N, each anywhere: for an Indexed Job.",
         ),
     ] = None,
+    job: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Names one replay for all its shares and restarts: helps no other, and is not begun twice.",
+            show_default=False,
+        ),
+    ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     switch: Annotated[bool, typer.Option(help="Let the new generation serve in the end.")] = True,
     verify: Annotated[bool, typer.Option(help="Compare it with the one that serves, before.")] = True,
@@ -105,6 +113,7 @@ def replay_command(  # noqa: PLR0913 - the options of a command
         accept_parked=accept_parked,
         follow=follow,
         share=share,
+        job=job,
     )
     check_memory(options)
     of_share = f" --share {share}" if share else ""
@@ -119,6 +128,9 @@ def replay_command(  # noqa: PLR0913 - the options of a command
         lambda observer: replay(settings, options, observer),
         f"`learnflow replay --resume{of_share}` goes on with what was built",
     )
+    if isinstance(outcome, FinishedBefore):
+        _report_finished(outcome, as_json=as_json)
+        return
     report(outcome, as_json=as_json)
 
 
@@ -184,6 +196,17 @@ def _report_share(outcome: ShareOutcome, *, as_json: bool) -> None:
     output.print(
         f"Share {outcome.share} of generation {outcome.generation} is built ({_named(outcome.partitions)}):"
         f" {outcome.positions:,} positions in {outcome.seconds:,.1f} s. Share 0/{outcome.share.count} does the rest.",
+        markup=False,
+    )
+
+
+def _report_finished(outcome: FinishedBefore, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"job": outcome.job, "finished_before": True, "active": outcome.active})
+        return
+    output.print(
+        f"The replay of job {outcome.job} has come to its end before: nothing is begun. Generation {outcome.active}"
+        " serves. Another replay needs another name.",
         markup=False,
     )
 

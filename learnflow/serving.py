@@ -15,12 +15,13 @@ from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
+from pydantic import ValidationError
 from typing_extensions import override
 
 from curriculum.errors import PackFaults
 from learnflow.draining import Draining
 from learnflow.services import Service, build
-from learnflow.settings import Settings, SidecarKind
+from learnflow.settings import Settings, SidecarKind, faults_in_words, read_settings
 from learnflow.sidecar import open_sidecar
 from sidecar.errors import SidecarError
 
@@ -96,7 +97,10 @@ def main(services: Collection[Service]) -> None:
     While embedded, the projector runs in every service: a data folder belongs to one process, so nobody else could
     fold its log.
     """
-    settings = Settings()
+    try:
+        settings = read_settings({})
+    except ValidationError as invalid:
+        sys.exit(f"learnflow: {faults_in_words(invalid)}")
     configure_logging(settings)
     if settings.sidecar is SidecarKind.EMBEDDED:
         services = {*services, Service.PROJECTOR}

@@ -1,10 +1,11 @@
 """Settings, read from environment variables that begin with `LEARNFLOW_`."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -101,3 +102,22 @@ class AppSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="APP_", extra="ignore")
 
     api_token: str = ""
+
+
+def read_settings(given: Mapping[str, object]) -> Settings:
+    """Settings from the environment, overridden by what was given; with Dapr, what it has set there is checked as well.
+
+    Raises:
+        ValidationError: some are not valid.
+    """
+    settings = Settings.model_validate({**Settings().model_dump(), **given})
+    if settings.sidecar is SidecarKind.DAPR:
+        for also_read in (DaprSettings, AppSettings):
+            also_read()
+    return settings
+
+
+def faults_in_words(invalid: ValidationError) -> str:
+    """What is wrong with settings, in one line; each fault with the name of its field."""
+    faults = [f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in invalid.errors()]
+    return f"settings: {'; '.join(faults)}"

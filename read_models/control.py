@@ -24,7 +24,11 @@ class BuildingDocument(Struct, frozen=True):
         space: what tells apart where process numbers mean the same; empty where that is not known.
         reopened: whether the generation was there before this run, which only brings it to the end of the log.
         ends: by partition the offset behind the last that the log had when the generation was made. So far the shares
-            of a replay go, each with partitions of its own.
+            of a replay go, each with partitions of its own. Empty where a program did not know of shares.
+        shares: how many there are; 0 where the run does not count on any.
+        job: names all starts and resumptions of one replay, on all machines; empty for none.
+        taking: whether the run is only about to take over: the partitions' documents may still be written by the run
+            before. Nobody helps it meanwhile.
     """
 
     generation: int
@@ -34,6 +38,9 @@ class BuildingDocument(Struct, frozen=True):
     space: str = ""
     reopened: bool = False
     ends: tuple[int, ...] = ()
+    shares: int = 0
+    job: str = ""
+    taking: bool = False
 
 
 class RolloutDocument(Struct, frozen=True):
@@ -60,6 +67,8 @@ class ControlDocument(Struct, frozen=True, omit_defaults=True):
         building: the generation that a replay builds now, or has not finished.
         hold: names a request to all engines to wait for a moment, so that a switch gets through; empty for none.
         rollout: what a replay has to go on folding until projectors do.
+        last_job: the last replay with a name (`BuildingDocument.job`) that has come to its end: its generation took
+            over, or is kept because no more was asked for; empty for none.
     """
 
     active: int
@@ -69,6 +78,7 @@ class ControlDocument(Struct, frozen=True, omit_defaults=True):
     building: BuildingDocument | None = None
     hold: str = ""
     rollout: RolloutDocument | None = None
+    last_job: str = ""
 
 
 class RunDocument(Struct, frozen=True):

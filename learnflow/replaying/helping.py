@@ -14,11 +14,11 @@ from learnflow.replaying.worker import Job
 from learnflow.settings import Settings
 from learnflow.sidecar import ToolPorts, open_tool
 from projector.errors import ProjectorError, RunReplaced
-from projector.generations import read_control
+from projector.generations import check_accounts, read_control
 from projector.replay.builder import Progress
 from projector.replay.patience import patiently
 from projector.replay.runs import Run
-from projector.replay.shares import Share, lacking, run_to_help
+from projector.replay.shares import OtherShares, Share, check_ends, lacking, run_to_help
 from projector.replay.switching import checkpoints
 
 LOOK_SECONDS: Final = 1.0
@@ -67,9 +67,11 @@ async def help_build(settings: Settings, options: ReplayOptions, share: Share, o
     """Wait until a generation is being built, and build a share of it, as far as the log went when it was begun.
 
     It needs nobody to be right: whoever resumes the generation is joined, another process with the same share does no
-    harm, and it may be cancelled or killed at any moment.
+    harm, and it may be cancelled or killed at any moment. Given the name of a job it joins only runs of that name.
 
     Raises:
+        OtherShares: the run counts on another number of shares.
+        EndGone: the log ends before where it ended when the generation was begun.
         ShareAbandoned: the generation was given up, and the share is not built.
         BuildFailed: a partition can't be built.
         ProjectorError: log and documents do not fit.
@@ -87,6 +89,7 @@ class _Helper:
         self._options = options
         self._share = share
         self._observer = observer
+        self._log = ports.log_reader
         self._reader = ports.state_reader
         self._positions: dict[int, int] = {}
         self._of = 0
@@ -110,15 +113,28 @@ class _Helper:
         )
 
     async def _first_run(self) -> Run:
-        while True:
-            run = await self._patiently(lambda: run_to_help(self._reader))
-            if run is not None:
-                self._troubles.note("lead", None)
-                return run
+        while isinstance(found := await self._run_to_help(), str):
             if not self._troubles:
                 self._observer.phase("waiting")
-            self._troubles.note("lead", f"share 0/{self._share.count}, which begins a generation of this fold version")
-            await asyncio.sleep(LOOK_SECONDS)
+            await self._wait_for_lead(found)
+        return await self._joined(found)
+
+    async def _run_to_help(self) -> Run | str:
+        return await self._patiently(lambda: run_to_help(self._reader, self._options.job))
+
+    async def _wait_for_lead(self, what: str) -> None:
+        self._troubles.note("lead", f"share 0/{self._share.count}, {what}")
+        await asyncio.sleep(LOOK_SECONDS)
+
+    async def _joined(self, run: Run) -> Run:
+        """Check what whoever takes a run over checks: what is written here would hide it from whoever leads."""
+        self._troubles.note("lead", None)
+        if run.shares not in (0, self._share.count):
+            raise OtherShares(run.generation, self._share, run.shares)
+        control = await self._patiently(lambda: read_control(self._reader))
+        await self._patiently(lambda: check_accounts(self._log, self._reader, control, run.generation))
+        check_ends(run, await self._patiently(self._log.bounds))
+        return run
 
     async def _left(self, run: Run) -> dict[int, int]:
         """Look how far the share is; by partition that is not built yet up to where it has to be."""
@@ -152,13 +168,18 @@ class _Helper:
 
     async def _next_run(self, run: Run) -> Run:
         """The run that builds the generation by now; the same where the share turns out to be built."""
-        control = await self._patiently(lambda: read_control(self._reader))
-        following = await self._patiently(lambda: run_to_help(self._reader))
-        if following is not None and following.generation == run.generation:
-            return following
-        if control.active == run.generation or not await self._left(run):
-            return run
-        raise ShareAbandoned(run.generation, self._share)
+        while True:
+            control = await self._patiently(lambda: read_control(self._reader))
+            following = await self._run_to_help()
+            if isinstance(following, Run) and following.generation == run.generation:
+                return await self._joined(following)
+            if control.active == run.generation or not await self._left(run):
+                self._troubles.note("lead", None)
+                return run
+            if control.building is None or control.building.generation != run.generation:
+                raise ShareAbandoned(run.generation, self._share)
+            # It is being taken over, or another job's by now.
+            await self._wait_for_lead(following if isinstance(following, str) else "which goes on with the generation")
 
     def _progress(self, progress: Progress) -> None:
         self._positions[progress.partition] = progress.position

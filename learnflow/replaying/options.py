@@ -41,6 +41,8 @@ class ReplayOptions:
         accept_parked: let the generation take over although it has parked what was retried in the one that serves.
         follow: where the fold version changes, go on folding until projectors of the new one do.
         share: that is built here, where others build the rest; `None` for all of it.
+        job: names all that work on one replay, so that none of them works on another's, or begins it a second time;
+            empty for none.
     """
 
     workers: int = 2
@@ -53,6 +55,7 @@ class ReplayOptions:
     accept_parked: bool = False
     follow: bool = True
     share: Share | None = None
+    job: str = ""
 
     @property
     def least_memory_mib(self) -> int:

@@ -44,6 +44,19 @@ class DifferencesFound(ProjectorError):
 
 
 @dataclass(frozen=True, slots=True)
+class FinishedBefore:
+    """There was nothing to do: the replay of this name has come to its end already.
+
+    Attributes:
+        job: its name.
+        active: the generation that serves now.
+    """
+
+    job: str
+    active: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a replay came to.
 

@@ -10,7 +10,7 @@ from learnflow.replaying.crew import build
 from learnflow.replaying.heart import Heart
 from learnflow.replaying.messages import Assignment, Waiting
 from learnflow.replaying.options import Begin, Observer, ReplayOptions, ReplayPlan
-from learnflow.replaying.outcomes import DifferencesFound, Outcome, Unsound
+from learnflow.replaying.outcomes import DifferencesFound, FinishedBefore, Outcome, Unsound
 from learnflow.replaying.troubles import Troubles
 from learnflow.replaying.worker import Job
 from learnflow.settings import Settings
@@ -25,13 +25,14 @@ from projector.replay.runs import (
     Runner,
     begin,
     give_up,
+    has_finished,
     next_number,
     partition_keys,
     refuse_second,
     reopen,
     resume,
 )
-from projector.replay.shares import Share, lacking
+from projector.replay.shares import Share, check_ends, lacking
 from projector.replay.switching import checkpoints
 from projector.replay.takeover import Follower
 from projector.verification.audit import audit
@@ -74,12 +75,13 @@ async def plan(settings: Settings) -> ReplayPlan:
         return _planned(control, bounds, next_number(control), control.active, done=0)
 
 
-async def replay(settings: Settings, options: ReplayOptions, observer: Observer) -> Outcome:
+async def replay(settings: Settings, options: ReplayOptions, observer: Observer) -> Outcome | FinishedBefore:
     """Build the next generation from the log while the active one serves, and let it take over.
 
     Log and state store may be away for a while meanwhile. It may be cancelled or killed at any moment: what serves is
     complete, and what was built can be resumed. Where it is a share, others build theirs by
-    `learnflow.replaying.helping`, and are waited for.
+    `learnflow.replaying.helping`, and are waited for. Asked to resume or to begin under the name of a job that has come
+    to its end, it does nothing: a process that is started again just after the switch must not begin anew.
 
     Raises:
         ReplayUnderWay: another replay builds a generation, or was left unfinished.
@@ -93,6 +95,10 @@ async def replay(settings: Settings, options: ReplayOptions, observer: Observer)
     if options.share is not None and not options.share.leads:
         raise ValueError(f"share {options.share} does not lead: it helps to build")
     async with open_tool(settings) as ports:
+        if options.begin is Begin.RESUMED_OR_ANEW:
+            active = await has_finished(ports.state_reader, options.job)
+            if active is not None:
+                return FinishedBefore(options.job, active)
         run = await _start(options, ports)
         return await _Replay(settings, options, observer, ports, run).carry_out()
 
@@ -114,7 +120,8 @@ async def activate(settings: Settings, options: ReplayOptions, observer: Observe
 
 
 async def _start(options: ReplayOptions, ports: ToolPorts) -> Run:
-    given = ports.log_reader, ports.state_reader, ports.state_writer, Runner.here()
+    runner = Runner.here(shares=options.share.count if options.share else 0, job=options.job)
+    given = ports.log_reader, ports.state_reader, ports.state_writer, runner
     if options.begin is Begin.ANEW:
         return await begin(*given)
     for attempt in count(1):
@@ -185,7 +192,8 @@ class _Replay:
             if plan.fold != plan.active_fold and self._options.follow:
                 await self._follow()
         else:
-            await patiently(lambda: give_up(self._ports.state_reader, self._ports.state_writer, self._run), self._told)
+            given = self._ports.state_reader, self._ports.state_writer, self._run
+            await self._patiently(lambda: give_up(*given, finished=True))
         return Outcome(plan, await self._accounts(), seconds, self._options.switch, comparison)
 
     async def _plan(self) -> ReplayPlan:
@@ -215,7 +223,11 @@ class _Replay:
         """Build a share, and wait for the others, up to where the log ended when the generation was made.
 
         What was appended since is built by all workers here: other shares may have ended long ago.
+
+        Raises:
+            EndGone: the log ends before that.
         """
+        check_ends(self._run, await self._patiently(self._ports.log_reader.bounds))
         while True:
             await self._look()
             self._show()

@@ -21,12 +21,18 @@ Change = Callable[[ControlDocument, Stored], tuple[ControlDocument, Sequence[Put
 
 
 async def amend(
-    reader: StateReader, writer: StateWriter, named: Callable[[ControlDocument], Iterable[str]], change: Change
+    reader: StateReader,
+    writer: StateWriter,
+    named: Callable[[ControlDocument], Iterable[str]],
+    change: Change,
+    *,
+    more: int = 0,
 ) -> ControlDocument:
     """Read `control` and the documents that it lets us name, as of one moment, and write what `change` makes of them.
 
-    Where others write the same documents it is tried again, `ATTEMPTS` times. It may be repeated after a failure that
-    leaves open whether it was written, if `change` then finds that nothing is left to do.
+    Where others write the same documents it is tried again, `ATTEMPTS` times, and so many more as are expected to do
+    so. It may be repeated after a failure that leaves open whether it was written, if `change` then finds that nothing
+    is left to do.
 
     Raises:
         AccountsBroken: there is no `control`.
@@ -34,7 +40,8 @@ async def amend(
         SidecarError: the state store does not answer.
         Exception: whatever `change` raises.
     """
-    for attempt in range(1, ATTEMPTS + 1):
+    attempts = ATTEMPTS + more
+    for attempt in range(1, attempts + 1):
         first = await read_control(reader)
         stored = await reader.read([keys.CONTROL, *named(first)])
         control, etag = control_of(stored)
@@ -47,12 +54,12 @@ async def amend(
         try:
             await writer.transact([Put(keys.CONTROL, codec.encode(new), etag), *operations])
         except StateConflict:
-            if attempt == ATTEMPTS:
+            if attempt == attempts:
                 raise
             await asyncio.sleep(random.uniform(0, 0.02) * attempt)  # noqa: S311 - spreads rivals, no secret
             continue
         return new
-    raise StateConflict(f"control changed {ATTEMPTS} times in a row")
+    raise StateConflict(f"control changed {attempts} times in a row")
 
 
 def rewritten(stored: Stored, wanted: Iterable[str]) -> list[Put]:

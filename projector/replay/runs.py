@@ -1,14 +1,16 @@
 """The run of a replay: begun, taken over, given up. `control` names it, and that makes it alone.
 
 Every transaction of a replay re-writes the document of its partition under its etag. Taking over re-writes them all, so
-whatever the run before still has in hand can't be written any more, however late it comes.
+whatever the run before still has in hand can't be written any more, however late it comes. Before that it only puts its
+own name into `control`: whoever builds for the run before begins no further transaction then, and does not win one race
+for the partitions' documents after the other.
 """
 
 import asyncio
 import os
 import socket
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +19,7 @@ import msgspec
 from typing_extensions import override
 
 from projector.errors import (
+    AccountsBroken,
     NothingToResume,
     ReplayUnderWay,
     RolloutUnfinished,
@@ -38,7 +41,7 @@ from projector.targets import Built
 from read_models import codec, keys
 from read_models.control import BuildingDocument, ControlDocument, RunDocument
 from sidecar.log_reader import LogReader
-from sidecar.records import Put
+from sidecar.records import PartitionBounds, Put
 from sidecar.state_reader import StateReader
 from sidecar.state_writer import StateWriter
 
@@ -50,23 +53,27 @@ SILENCE_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """Where a run is.
+    """Where a run is, and whom it counts on.
 
     Attributes:
         host: the name of the machine or container.
         pid: the process.
         space: where process numbers mean the same: a machine since its start, and a container of it. Empty where that
             can't be told.
+        shares: how many there are; 0 where it builds all by itself.
+        job: names all that work on one replay, whenever and wherever they start; empty for none.
     """
 
     host: str
     pid: int
     space: str = ""
+    shares: int = 0
+    job: str = ""
 
     @classmethod
-    def here(cls) -> "Runner":
+    def here(cls, *, shares: int = 0, job: str = "") -> "Runner":
         """This process."""
-        return cls(socket.gethostname(), os.getpid(), _process_space())
+        return cls(socket.gethostname(), os.getpid(), _process_space(), shares, job)
 
     @override
     def __str__(self) -> str:
@@ -83,6 +90,7 @@ class Run:
         identity: names the run.
         switched: whether the generation serves already, and only waits for projectors of its fold version.
         ends: by partition the offset behind the last that the log had when the generation was made.
+        shares: how many it counts on; 0 for none.
     """
 
     generation: int
@@ -90,6 +98,7 @@ class Run:
     identity: str
     switched: bool = False
     ends: tuple[int, ...] = ()
+    shares: int = 0
 
     def target(self) -> Built:
         """Where the engine of this run writes."""
@@ -109,7 +118,7 @@ async def begin(log: LogReader, reader: StateReader, writer: StateWriter, runner
     control = await ensure_control(log, reader, writer)
     bounds = await log.bounds()
     check_whole(bounds)
-    ends = tuple(bounds[number].end for number in sorted(bounds))
+    ends = _ends(bounds)
     identity = str(uuid.uuid4())
 
     def change(control: ControlDocument, _: Stored) -> tuple[ControlDocument, list[Put]] | None:
@@ -120,7 +129,7 @@ async def begin(log: LogReader, reader: StateReader, writer: StateWriter, runner
         if is_unrelieved(control) and control.folds.get(str(control.active)) == FOLD_VERSION:
             raise RolloutUnfinished(control.active)
         number = next_number(control)
-        building = BuildingDocument(number, identity, runner.host, runner.pid, runner.space, ends=ends)
+        building = _building(number, identity, runner, ends=ends)
         folds = {**control.folds, str(number): FOLD_VERSION}
         new = msgspec.structs.replace(control, building=building, folds=folds, latest=number)
         return new, empty_partitions(number, control.log.partitions)
@@ -182,8 +191,14 @@ async def reopen(log: LogReader, reader: StateReader, writer: StateWriter, runne
     return await _take(log, reader, writer, runner, generation, reopened=True)
 
 
-async def give_up(reader: StateReader, writer: StateWriter, run: Run) -> None:
+async def give_up(reader: StateReader, writer: StateWriter, run: Run, *, finished: bool = False) -> None:
     """End a run without a switch: what it has built is kept, as a generation like any other. May be repeated.
+
+    Args:
+        reader: of documents.
+        writer: of documents.
+        run: to end.
+        finished: whether it has done all that was asked for.
 
     Raises:
         StateConflict: others keep writing `control`.
@@ -193,9 +208,31 @@ async def give_up(reader: StateReader, writer: StateWriter, run: Run) -> None:
     def change(control: ControlDocument, _: Stored) -> tuple[ControlDocument, list[Put]] | None:
         if control.building is None or control.building.run != run.identity:
             return None
-        return msgspec.structs.replace(control, building=None, hold=""), []
+        last_job = control.building.job if finished else ""
+        return msgspec.structs.replace(control, building=None, hold="", last_job=last_job or control.last_job), []
 
     await amend(reader, writer, lambda _: (), change)
+
+
+async def has_finished(reader: StateReader, job: str) -> int | None:
+    """The generation that serves now, where a replay of this name has come to its end already; `None` otherwise.
+
+    Where projectors have yet to take over what was switched to it has not: it can be resumed.
+
+    Raises:
+        SidecarUnavailable: the state store does not answer.
+        UnreadableDocument: it holds something that is no `control`.
+    """
+    if not job:
+        return None
+    try:
+        control = await read_control(reader)
+    except AccountsBroken as broken:
+        if broken.key != keys.CONTROL:
+            raise
+        return None
+    again = control.building is not None and control.building.job == job
+    return None if control.last_job != job or again or is_unrelieved(control) else control.active
 
 
 async def abandon(reader: StateReader, writer: StateWriter, generation: int) -> None:
@@ -273,28 +310,71 @@ async def _take(
         raise _under_way(control.building, alive=True)
     check_fold(control, generation)
     await check_accounts(log, reader, control, generation)
+    ends = _ends(await log.bounds())
     identity = str(uuid.uuid4())
     dead = control.building
 
-    def named(now: ControlDocument) -> Iterable[str]:
-        return partition_keys(now, generation)
-
-    def change(now: ControlDocument, stored: Stored) -> tuple[ControlDocument, list[Put]] | None:
+    def mark(now: ControlDocument, _: Stored) -> tuple[ControlDocument, list[Put]] | None:
         if now.building is not None and now.building.run == identity:
             return None
         # The run before may have come to its switch just now: what serves is not built.
         if now.building != dead or now.active == generation:
             raise RunReplaced(generation)
         check_fold(now, generation)
-        accounts_of(stored, partition_keys(now, generation))
-        # A new generation that somebody activates is one that a replay has built in part.
-        brought_back = reopened and (now.building is None or now.building.reopened)
-        ends = () if now.building is None else now.building.ends
-        building = BuildingDocument(generation, identity, runner.host, runner.pid, runner.space, brought_back, ends)
-        new = msgspec.structs.replace(now, building=building, hold="")
-        return new, rewritten(stored, partition_keys(now, generation))
+        building = _building(generation, identity, runner, ends=ends, before=dead, reopened=reopened, taking=True)
+        return msgspec.structs.replace(now, building=building, hold=""), []
 
-    return _ours(await amend(reader, writer, named, change), identity)
+    def named(now: ControlDocument) -> Iterable[str]:
+        return partition_keys(now, generation)
+
+    def fence(now: ControlDocument, stored: Stored) -> tuple[ControlDocument, list[Put]] | None:
+        if now.building is None or now.building.run != identity:
+            raise RunReplaced(generation)
+        if not now.building.taking:
+            return None
+        accounts_of(stored, partition_keys(now, generation))
+        building = msgspec.structs.replace(now.building, taking=False)
+        return msgspec.structs.replace(now, building=building), rewritten(stored, partition_keys(now, generation))
+
+    # Whoever dies in between leaves a run that is dead like any other.
+    marked = await amend(reader, writer, lambda _: (), mark)
+    # What was under way at the mark may still be written, once by each builder; of a partition there is one, as a rule.
+    return _ours(await amend(reader, writer, named, fence, more=marked.log.partitions), identity)
+
+
+def _building(
+    generation: int,
+    identity: str,
+    runner: Runner,
+    *,
+    ends: tuple[int, ...],
+    before: BuildingDocument | None = None,
+    reopened: bool = False,
+    taking: bool = False,
+) -> BuildingDocument:
+    """What `control` says of a run; where it takes over from one before, what that was to build stays as it was."""
+    # A new generation that somebody activates is one that a replay has built in part.
+    brought_back = reopened and (before is None or before.reopened)
+    if brought_back:
+        ends = ()
+    elif before is not None and len(before.ends) == len(ends):
+        ends = before.ends
+    return BuildingDocument(
+        generation,
+        identity,
+        runner.host,
+        runner.pid,
+        runner.space,
+        reopened=brought_back,
+        ends=ends,
+        shares=runner.shares,
+        job=runner.job or ("" if before is None else before.job),
+        taking=taking,
+    )
+
+
+def _ends(bounds: Mapping[int, PartitionBounds]) -> tuple[int, ...]:
+    return tuple(bounds[number].end for number in sorted(bounds))
 
 
 def _ours(control: ControlDocument, identity: str) -> Run:
@@ -305,7 +385,7 @@ def _ours(control: ControlDocument, identity: str) -> Run:
 
 def run_of(control: ControlDocument, building: BuildingDocument) -> Run:
     """The run that builds a generation, as `control` names it, whoever's it is."""
-    return Run(building.generation, control.active, building.run, ends=building.ends)
+    return Run(building.generation, control.active, building.run, ends=building.ends, shares=building.shares)
 
 
 def _under_way(building: BuildingDocument, *, alive: bool) -> ReplayUnderWay:

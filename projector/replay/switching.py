@@ -69,7 +69,10 @@ async def try_switch(
         raise RetriedElsewhere(run.generation, now.active, lacking)
     other_fold = now.folds.get(str(now.active)) != now.folds.get(str(run.generation))
     rollout = RolloutDocument(run.generation, now.active) if follow and other_fold else None
-    after = msgspec.structs.replace(now, active=run.generation, building=None, hold="", rollout=rollout)
+    last_job = now.building.job or now.last_job
+    after = msgspec.structs.replace(
+        now, active=run.generation, building=None, hold="", rollout=rollout, last_job=last_job
+    )
     rewrites = rewritten(stored, [key for key in old if key in stored])
     await writer.transact([Put(keys.CONTROL, codec.encode(after), etag), *rewrites])
     return {}

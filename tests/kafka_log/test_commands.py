@@ -131,6 +131,22 @@ def test_a_property_that_makes_no_sense_is_told_in_one_line(
     assert message in one_line(refused.stderr)
 
 
+@pytest.mark.parametrize("command", ["check", "create"])
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"LEARNFLOW_PARTITIONS": "abc"}, "learnflow: settings: partitions: "),
+        ({"LEARNFLOW_SIDECAR": "dapr", "DAPR_GRPC_PORT": "many"}, "learnflow: settings: grpc_port: "),
+    ],
+)
+def test_settings_that_are_not_valid_are_told_in_one_line(
+    command: str, variables: dict[str, str], message: str
+) -> None:
+    refused = learnflow("log", command, env=variables, timeout=60)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert one_line(refused.stderr).startswith(message)
+
+
 def test_properties_reach_the_client(brokers: str) -> None:
     made = log("create", "--property", "security.protocol=plaintext", "-X", "client.id=operator", brokers=brokers)
     assert made.returncode == 0, made.stderr

@@ -38,6 +38,8 @@ pytestmark = [pytest.mark.process, pytest.mark.timeout(600)]
 
 HISTORY: Final = 30_000
 ENDS_SECONDS: Final = 200.0
+HASTY_SECONDS: Final = 10.0
+"""In which whoever does not wait for a sidecar has ended."""
 TAKEOVER_SECONDS: Final = 3.0
 """Enough to begin to take over."""
 SEEDS: Final = (1, *(pytest.param(seed, marks=pytest.mark.long) for seed in (2, 3, 4)))
@@ -98,9 +100,9 @@ def test_shares_build_what_is_theirs_and_the_lead_waits_for_them(stack: Stack, j
 
 
 def test_a_share_of_a_lead_that_is_replaced_joins_the_next_one(stack: Stack, job: Callable[..., ShareJob]) -> None:
-    """It is held in the middle of a transaction under the run that is gone."""
+    """It is held in the middle of a transaction under the run that is gone. Started again at its end, the lead ends."""
     active = serving(stack)
-    two = job(2, "--resume-or-begin", *SLOWLY)
+    two = job(2, "--resume-or-begin", "--job=a-job", *SLOWLY)
     two.start(0)
     two.says(0, "building", ENDS_SECONDS)
     number = building(stack)
@@ -109,7 +111,8 @@ def test_a_share_of_a_lead_that_is_replaced_joins_the_next_one(stack: Stack, job
     eventually(
         lambda: any(part["checkpoint"] > 0 for one, part in accounts(stack.infrastructure, number).items() if one % 2)
     )
-    first = control(stack)["building"]["run"]
+    first = control(stack)["building"]
+    assert (first["shares"], first["job"], first["taking"]) == (2, "a-job", False)
     with build_held(stack.infrastructure, number):
         eventually(lambda: _held_back(stack) >= SLOTS, seconds=60)
         two.kill(0)
@@ -119,7 +122,13 @@ def test_a_share_of_a_lead_that_is_replaced_joins_the_next_one(stack: Stack, job
     two.ended(1, ENDS_SECONDS)
     assert two.starts == [2, 1]
     assert "Traceback" not in two.errors(1)
-    assert first not in json.dumps(control(stack))
+    after = control(stack)
+    assert first["run"] not in json.dumps(after)
+    assert after["last_job"] == "a-job"
+    two.start(0)
+    two.ended(0, ENDS_SECONDS)
+    assert json.loads(two.output[0])["finished_before"] is True
+    assert control(stack) == after
     check_taken_over(stack, active, number)
 
 
@@ -131,10 +140,11 @@ def test_a_share_that_starts_before_its_sidecar_waits_for_it(stack: Stack, job: 
     hasty.start(0)
     hasty.ended(0, ENDS_SECONDS)
     assert "unavailable" in hasty.failures[0][0]
-    two = job(2, "--resume-or-begin")
+    two = job(2, "--resume-or-begin", sidecar_seconds=int(ENDS_SECONDS))
     two.start(0)
     two.start(1)
-    two.says(1, "waiting", ENDS_SECONDS)
+    time.sleep(HASTY_SECONDS)
+    two.look()
     assert two.running == [0, 1]
     stack.operator.start()
     two.until_complete(ENDS_SECONDS)

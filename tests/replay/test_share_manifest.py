@@ -14,6 +14,7 @@ from projector.replay.shares import Share
 
 JOB: Final = Path(__file__).parents[2] / "phase-3-backend-services" / "jobs" / "replay" / "job.yaml"
 MEBIBYTE: Final = 1024 * 1024
+UID: Final = "5b0c1d3e-7a4f-4a39-9c52-0f6f1e2d3c4b"
 
 
 @pytest.fixture
@@ -24,9 +25,19 @@ def spec() -> dict[str, Any]:
 
 
 def command_of(spec: dict[str, Any], index: int) -> list[str]:
-    """What the pod of an index runs: Kubernetes puts the index where the command names it."""
+    """What the pod of an index runs: Kubernetes puts the index and the Job's identity where the command names them."""
     (app,) = spec["template"]["spec"]["containers"]
-    return [part.replace("$(JOB_COMPLETION_INDEX)", str(index)) for part in app["command"]]
+    (identity,) = [
+        one["name"]
+        for one in app["env"]
+        if one.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath")
+        == "metadata.labels['batch.kubernetes.io/controller-uid']"
+    ]
+    values = {"$(JOB_COMPLETION_INDEX)": str(index), f"$({identity})": UID}
+    command = list(app["command"])
+    for name, value in values.items():
+        command = [part.replace(name, value) for part in command]
+    return command
 
 
 def test_each_index_is_one_of_the_shares(spec: dict[str, Any]) -> None:
@@ -40,6 +51,7 @@ def test_each_index_is_one_of_the_shares(spec: dict[str, Any]) -> None:
         given = replay.make_context(name, arguments).params
         shares.add(given["share"])
         assert given["resume_or_begin"]
+        assert given["job"] == UID
     assert shares == {Share(index, spec["completions"]) for index in range(spec["completions"])}
     # All at once: those that wait for share 0 would keep it out.
     assert spec["parallelism"] == spec["completions"] <= Settings().partitions

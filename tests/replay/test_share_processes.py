@@ -16,12 +16,12 @@ from tests.servers import LEARNFLOW, environment, learnflow
 
 __all__ = ["folded"]
 
-SECONDS: Final = 90.0
+SECONDS: Final = 180.0
 PARTITIONS: Final = 8
 SEEDS: Final = 8
 OPTIONS: Final = ("--workers=1", "--batch=500")
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.process, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
@@ -120,6 +120,42 @@ def test_without_a_switch_shares_end_well(folder: Path, job: Callable[..., Share
     control = control_in(folder)
     assert (control["active"], control.get("building")) == (1, None)
     assert generation_in(folder, 2) == generation_in(folder, 1)
+
+
+@pytest.mark.parametrize("switch", ["--switch", "--no-switch"])
+def test_a_lead_that_is_started_again_after_its_end_begins_nothing(
+    folder: Path, job: Callable[..., ShareJob], switch: str
+) -> None:
+    """All other shares have ended: nobody would build theirs of another generation."""
+    two = job(2, "--resume-or-begin", "--job=a-job", "--json", switch)
+    two.until_complete(SECONDS)
+    two.ended(1, SECONDS)
+    before = control_in(folder)
+    assert before["last_job"] == "a-job"
+    two.start(0)
+    two.ended(0, SECONDS)
+    assert json.loads(two.output[0]) == {"job": "a-job", "finished_before": True, "active": before["active"]}
+    assert control_in(folder) == before
+    said = _succeeded("replay", "--resume-or-begin", "--job=a-job", folder)
+    assert "job a-job has come to its end before" in said
+    assert len(said.splitlines()) == 1
+    following = job(2, "--resume-or-begin", "--job=another", switch)
+    following.until_complete(SECONDS)
+    assert max(map(int, control_in(folder)["folds"])) == 3
+
+
+def test_a_share_of_another_number_of_shares_is_refused_in_one_line(folder: Path, job: Callable[..., ShareJob]) -> None:
+    two, three = job(2, "--resume-or-begin"), job(3)
+    two.start(0)
+    two.says(0, "share 1/2", SECONDS)
+    three.start(1)
+    three.ended(1, SECONDS)
+    assert three.failures[1][0].splitlines()[-1] == (
+        "learnflow: share 1/3 is none of generation 2, which is built in 2 shares: all of them have to be given the"
+        " same number"
+    )
+    assert "Traceback" not in three.failures[1][0]
+    assert control_in(folder)["building"]["shares"] == 2
 
 
 def test_a_share_without_partitions_has_nothing_to_do(job: Callable[..., ShareJob]) -> None:

@@ -98,25 +98,25 @@ async def test_a_run_notes_where_the_log_ended_for_good(folded: World) -> None:
 
 
 async def test_whoever_helps_joins_the_run_that_builds(folded: World) -> None:
-    assert await run_to_help(folded.state) is None
+    assert isinstance(await run_to_help(folded.state), str)
     first = await begun(folded)
     assert await run_to_help(folded.state) == first
     second = await resumed(folded)
     assert await run_to_help(folded.state) == second
     await give_up(folded.state, folded.state, second)
-    assert await run_to_help(folded.state) is None
+    assert isinstance(await run_to_help(folded.state), str)
 
 
 async def test_whoever_helps_waits_where_there_is_nothing_to_help_with(folded: World) -> None:
-    assert await run_to_help(MemoryState()) is None
+    assert isinstance(await run_to_help(MemoryState()), str)
     run = await begun(folded)
     amend(folded, folds={"1": FOLD_VERSION, "2": "another"})
-    assert await run_to_help(folded.state) is None
+    assert isinstance(await run_to_help(folded.state), str)
     amend(folded, folds={"1": FOLD_VERSION, "2": FOLD_VERSION})
     await switched(folded, run)
-    assert await run_to_help(folded.state) is None
+    assert isinstance(await run_to_help(folded.state), str)
     await reopened(folded, 1)
-    assert await run_to_help(folded.state) is None
+    assert isinstance(await run_to_help(folded.state), str)
 
 
 def builder_of(
@@ -204,12 +204,12 @@ class Crew:
             self.built.append((job.run, one.partition, one.until))
 
 
-async def helped(world: World, crew: Crew, monkeypatch: pytest.MonkeyPatch) -> ShareOutcome:
+async def helped(world: World, crew: Crew, monkeypatch: pytest.MonkeyPatch, job: str = "") -> ShareOutcome:
     monkeypatch.setattr(helping, "build", crew.build)
     monkeypatch.setattr(helping, "LOOK_SECONDS", 0.01)
     nothing: Any = None
     ports = ToolPorts(log_reader=world.log, state_reader=world.state, state_writer=world.state, secrets=nothing)
-    helper = helping._Helper(Settings(), ReplayOptions(), Share(1, 2), Lines(), ports)
+    helper = helping._Helper(Settings(), ReplayOptions(job=job), Share(1, 2), Lines(), ports)
     return await asyncio.wait_for(helper.carry_out(), 60)
 
 
@@ -226,7 +226,7 @@ async def test_a_share_waits_for_a_generation_and_goes_on_under_the_run_that_too
     outcome, _ = await asyncio.gather(helped(folded, crew, monkeypatch), later())
     assert (outcome.generation, outcome.partitions, outcome.positions) == (2, (1,), 3)
     run = await run_to_help(folded.state)
-    assert run is not None
+    assert isinstance(run, Run)
     assert crew.built == [(run.identity, 1, 3)]
     assert (await checkpoints(folded.state, 2))[1] == 2
 

@@ -150,8 +150,9 @@ class Cluster:
 
         def trouble() -> str | None:
             try:
-                pods = self.pods(app)
+                # In this order: a pod that the Deployment counts no more is seen to be on its way out.
                 settled = self.deployment(app).settled
+                pods = self.pods(app)
             except VerificationError as error:  # the API server may be slow for a moment; the time is bounded
                 return str(error)
             if settled and pods and all(pod.usable for pod in pods):
