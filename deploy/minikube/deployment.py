@@ -65,6 +65,15 @@ def changes_what_was_read(said: str) -> bool:
     return any(line.startswith(kinds) and line.endswith(" configured") for line in said.splitlines())
 
 
+def deployments(tools: Tools) -> list[str]:
+    """All that were applied, as `kubectl` names them.
+
+    Raises:
+        CommandFailed: kubectl could not ask.
+    """
+    return tools.kubectl(f"--namespace={NAMESPACE}", "get", "deployments", "--output=name").split()
+
+
 def wait(tools: Tools, *what: str, seconds: float = READY_SECONDS) -> None:
     """Wait until Deployments or StatefulSets run as they were applied last.
 

@@ -19,7 +19,6 @@ from deploy.minikube.tools import Tools
 INTERRUPTED: Final = 130
 ANSWER_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 0.5
-_DEPLOYMENTS: Final = ("projector", "course-agent", "user-progress")
 
 
 def main() -> int:
@@ -57,7 +56,7 @@ def _up(asked: argparse.Namespace, tools: Tools) -> dict[str, str]:
     _tell("applying phase-3-backend-services/overlays/minikube; Kafka and Postgres first")
     deployment.apply(tools, built)
     _tell("the log is there; waiting for the services")
-    deployment.wait(tools, *(f"deployment/{name}" for name in _DEPLOYMENTS))
+    deployment.wait(tools, *deployment.deployments(tools))
     addresses = deployment.urls(tools)
     for service, url in addresses.items():
         _wait_ready(service, url)

@@ -9,6 +9,7 @@ import yaml  # type: ignore[import-untyped]
 from deploy.manifests.kustomize_tools import provide, render
 from deploy.stack.service import CHECKOUT
 from tests.manifests.objects import Objects
+from tests.manifests.services import deployed
 
 ROOT: Final = CHECKOUT / "phase-3-backend-services"
 BASE: Final = "base"
@@ -34,16 +35,15 @@ COMPONENTS: Final = tuple(
 
 
 @cache
-def _text(name: str) -> str:
-    return render(provide(), ROOT / name)
-
-
-@cache
-def rendered(name: str) -> Objects:
+def rendered(name: str, root: Path = ROOT) -> Objects:
     """What a folder is rendered to, a Job beside what it is applied to; shared, so who changes it takes a copy.
+
+    Args:
+        name: of the folder.
+        root: the folder of services that it is in.
 
     Raises:
         NotRendered: kustomize refuses it.
     """
-    beside = list(rendered(BASE)) if name in JOBS else []
-    return Objects([*beside, *Objects.parse(_text(name))])
+    beside = list(rendered(BASE, root)) if name in JOBS else []
+    return Objects([*beside, *Objects.parse(render(provide(), root / name))], deployed(root))

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import yaml  # type: ignore[import-untyped]
 
+from tests.manifests.services import Made
+
 Object = dict[str, Any]
 
 # The one in C, where PyYAML was built with it: ten times as fast.
 LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 NAME_LABEL: Final = "app.kubernetes.io/name"
-APPS: Final = frozenset({"course-agent", "user-progress", "projector"})
-"""Deployments; each is called as its app-id."""
 OPERATORS: Final = "replay"
 """The app-id of commands for operators, which run as Jobs."""
 SERVERS: Final = frozenset({"kafka", "postgres"})
@@ -85,25 +85,49 @@ class Pod:
 
 
 class Objects:
-    """All objects that a kustomization is rendered to."""
+    """All objects that a kustomization is rendered to.
 
-    def __init__(self, things: list[Object]) -> None:
+    Attributes:
+        services: which have to be among them.
+    """
+
+    def __init__(self, things: list[Object], services: tuple[Made, ...] = ()) -> None:
         self.things = things
+        self.services = services
 
     @classmethod
-    def parse(cls, text: str) -> "Objects":
+    def parse(cls, text: str, services: tuple[Made, ...] = ()) -> "Objects":
         """Those of a stream of YAML documents."""
-        return cls([thing for thing in yaml.load_all(text, Loader=LOADER) if thing is not None])
+        return cls([thing for thing in yaml.load_all(text, Loader=LOADER) if thing is not None], services)
 
     def copy(self) -> "Objects":
         """As many of the same, to be changed."""
-        return Objects(deepcopy(self.things))
+        return Objects(deepcopy(self.things), self.services)
 
     def __iter__(self) -> Iterator[Object]:
         return iter(self.things)
 
     def __len__(self) -> int:
         return len(self.things)
+
+    @property
+    def names_of_services(self) -> set[str]:
+        """What the services are called: their Deployments and app-ids."""
+        return {service.name for service in self.services}
+
+    @property
+    def own(self) -> set[str]:
+        """Services with code of their own."""
+        return {service.name for service in self.services if not service.serves}
+
+    @property
+    def readers(self) -> set[str]:
+        """App-ids that read the log past Dapr, and a secret for it."""
+        return self.serving("projector") | {OPERATORS}
+
+    def serving(self, *members: str) -> set[str]:
+        """Services that serve one of these members of LearnFlow."""
+        return {service.name for service in self.services if service.serves & {*members}}
 
     def of(self, *kinds: str) -> list[Object]:
         """All of these kinds."""

@@ -7,6 +7,8 @@ from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from typing import Any, Final
 
+from learnflow.services import Service
+
 ROOT: Final = Path(__file__).parents[2]
 SKILL: Final = ROOT / "skills/fastapi-dapr-agent"
 SERVICES: Final = ROOT / "phase-3-backend-services"
@@ -26,13 +28,16 @@ def script(root: Path = ROOT) -> Any:
     return module
 
 
-def run(*command: str | Path, cwd: Path = ROOT, said: bytes | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    *command: str | Path, cwd: Path = ROOT, said: bytes | None = None, seconds: float = RUN_SECONDS
+) -> subprocess.CompletedProcess[str]:
     """Run a program of this environment to its end; the caller looks at its exit status.
 
     Args:
         command: its name and its arguments.
         cwd: where.
         said: its input.
+        seconds: that it may take.
     """
     name, *arguments = command
     program = Path(sys.executable).with_name(str(name))
@@ -42,7 +47,7 @@ def run(*command: str | Path, cwd: Path = ROOT, said: bytes | None = None) -> su
         input="" if said is None else said.decode(),
         capture_output=True,
         text=True,
-        timeout=RUN_SECONDS,
+        timeout=seconds,
         check=False,
     )
 
@@ -54,8 +59,8 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def services() -> dict[str, bytes]:
-    """What the repository has of services, by path: what is made for each, and what those with own code were given."""
-    return {path: content for path, content in files(SERVICES).items() if path.split("/")[0] in script().known()}
+    """What the repository has of LearnFlow's own services, by path."""
+    return {path: content for path, content in files(SERVICES).items() if path.split("/")[0] in {*Service}}
 
 
 def generated(found: dict[str, bytes], service: str) -> dict[str, bytes]:

@@ -56,15 +56,57 @@ async def test_what_is_remembered_outlives_the_process(store: EmbeddedSidecar) -
     assert await ask(await hosting(store), "ada") == b"2"
 
 
-async def test_a_turn_that_fails_or_takes_too_long_is_told_and_the_next_one_is_taken(
+async def test_a_turn_that_fails_is_told_and_the_next_one_is_taken(
     store: EmbeddedSidecar, caplog: pytest.LogCaptureFixture
 ) -> None:
     agents = await hosting(store)
     with pytest.raises(SidecarUnavailable, match="its turn failed"):
         await ask(agents, "ada", b"fail")
     assert "a turn of Counter failed" in caplog.text
+    assert await ask(agents, "ada") == b"1"
+
+
+async def slow(store: EmbeddedSidecar) -> tuple[LocalAgents, asyncio.Event, asyncio.Event]:
+    """Agents whose turns say when one has begun, and end when they are let."""
+    agents, begun, let = LocalAgents(store.state, store.state), asyncio.Event(), asyncio.Event()
+
+    async def wait(agent_id: str, body: bytes, memory: Memory) -> bytes:
+        begun.set()
+        await let.wait()
+        return await count(agent_id, body, memory)
+
+    await agents.host({"Counter": HostedAgent("count", wait)})
+    return agents, begun, let
+
+
+async def test_a_turn_goes_on_behind_the_deadline_and_no_other_begins_meanwhile(store: EmbeddedSidecar) -> None:
+    agents, _, let = await slow(store)
+    for _ in range(2):
+        with pytest.raises(SidecarUnavailable, match="no answer within"):
+            await ask(agents, "ada", seconds=0.01)
+    let.set()
+    # The first was taken. The second had not begun when its time was up, so it never was.
+    assert await ask(agents, "ada") == b"2"
+
+
+async def test_whoever_goes_away_breaks_off_no_turn(store: EmbeddedSidecar) -> None:
+    agents, begun, let = await slow(store)
+    asking = asyncio.create_task(ask(agents, "ada"))
+    await begun.wait()
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    let.set()
+    assert await ask(agents, "ada") == b"2"
+
+
+async def test_what_is_under_way_ends_at_the_end(store: EmbeddedSidecar) -> None:
+    agents, _, let = await slow(store)
     with pytest.raises(SidecarUnavailable, match="no answer within"):
-        await ask(agents, "ada", b"60", seconds=0.01)
+        await ask(agents, "ada", seconds=0.01)
+    async with asyncio.timeout(SECONDS):
+        await agents.close()
+        await agents.close()
+    let.set()
     assert await ask(agents, "ada") == b"1"
 
 

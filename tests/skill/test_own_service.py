@@ -13,6 +13,9 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from deploy.stack.daprd import RESOURCES
+from learnflow.own_service import OwnService, Parts, open_dapr
+from learnflow.settings import AppSettings, DaprSettings, Settings
+from sidecar.errors import SidecarUnavailable
 from tests.deadlines import eventually
 from tests.servers import environment
 from tests.skill.running import running
@@ -50,9 +53,10 @@ def test_it_has_code_and_tests_and_components(own: Path) -> None:
 
 
 @pytest.mark.parametrize("summary", SUMMARIES.values(), ids=SUMMARIES)
-def test_its_code_is_in_the_style_of_the_project_whatever_it_is_called(tmp_path: Path, summary: str) -> None:
+def test_its_code_is_in_the_style_of_the_project_whatever_it_is_called(checkout: Path, summary: str) -> None:
     for name in ("a-agent", f"{'x' * 34}-agent"):
-        made = script().scaffold(name, {"summary": summary, "title": summary[:60].strip()}, tmp_path)
+        given = {"summary": summary, "title": summary[:60].strip()}
+        made = script(checkout).scaffold(name, given, checkout / SERVICES.name)
         check_style(name, files(made))
         code = ast.parse((made / name.replace("-", "_") / "service.py").read_text(encoding="utf-8"))
         said = {
@@ -90,15 +94,28 @@ def test_its_own_tests_pass(own: Path) -> None:
     [
         ("learner.py", "if record.offset <= learner.positions.get(record.partition, -1)", "if False", "bounded"),
         ("learner.py", "if event.fingerprint in learner.recent", "if False", "appended_or_delivered"),
+        (
+            "learner.py",
+            "learner.positions.get(record.partition, -1)",
+            "max(learner.positions.values(), default=-1)",
+            "each_partition",
+        ),
+        ("learner.py", 'extra="forbid"', 'extra="ignore"', "document_of_a_newer_image"),
+        ("learner.py", ', extra="ignore"', "", "document_of_a_newer_image"),
         ("handler.py", "None if before is None else before.etag", "None", "two_owners"),
+        ("handler.py", "return False", "return True", "not_be_written and StateConflict"),
+        ("handler.py", "return Verdict.RETRY", "return Verdict.SETTLED", "not_be_written and Unavailable"),
+        ("handler.py", "if rejected.reason is Reason.UNKNOWN_VERSION", "if False", "newer_than_this_image"),
+        ("service.py", "trouble=handler.trouble,", "", "newer_than_this_image"),
         ("agent.py", "if summary.summary_id == asked.summary_id", "if False", "a_summary_is_made_once"),
+        ("agent.py", "[*remembered.summaries, summary][-REMEMBERED:]", "[summary]", "a_summary_is_made_once"),
         ("api.py", '"/learners/{learner_id}"', '"/learner/{learner_id}"', "readme"),
     ],
 )
 def test_its_own_tests_notice_what_is_broken(own: Path, path: str, right: str, wrong: str, noticed: str) -> None:
     file = own / "quiz_agent" / path
     code = file.read_text(encoding="utf-8")
-    assert right in code
+    assert code.count(right) == 1
     file.write_text(code.replace(right, wrong), encoding="utf-8")
     result = run("pytest", own.relative_to(own.parents[1]), "-k", noticed, cwd=own.parents[1])
     assert result.returncode == 1, result.stdout
@@ -160,6 +177,36 @@ def test_made_again_it_keeps_what_its_author_wrote(own: Path) -> None:
     assert after["quiz_agent/more.py"] == b"more = 1\n"
 
 
+def test_answers_that_do_not_reach_what_is_its_authors_are_told(own: Path) -> None:
+    again = ("python", SCRIPT, "quiz-agent", "--summary", "Asks more.")
+    told = [line for line in run(*again, cwd=own.parents[1]).stdout.splitlines() if "yours" in line]
+    assert told == [
+        "quiz-agent: quiz_agent/service.py and README.md are yours and keep the summary they have; change it there"
+    ]
+    assert b"Asks more." in (own / "Dockerfile").read_bytes()
+    assert b"Asks more." not in (own / "README.md").read_bytes()
+    # Nothing is said that was said already, and nothing of what reaches all there is.
+    for options in ((), ("--summary", "Asks more."), ("--port", "8011")):
+        assert "yours" not in run("python", SCRIPT, "quiz-agent", *options, cwd=own.parents[1]).stdout
+
+
+async def test_its_agents_can_talk_to_a_model() -> None:
+    service = OwnService(
+        name="quiz-agent", title="Quiz", summary="Asks.", pubsub="log", state_store="state", make=lambda _: parts()
+    )
+    app = AppSettings(api_token="shown")  # noqa: S106 - of nobody
+    async with open_dapr(service, Settings(conversation="llm"), DaprSettings(), app) as ports:
+        assert ports.conversation.name == "llm"
+    async with open_dapr(service, Settings(), DaprSettings(), app) as ports:
+        with pytest.raises(SidecarUnavailable, match="none is configured"):
+            await ports.conversation.converse([], timeout_seconds=1)
+
+
+def parts() -> Parts:
+    """Nobody asks for them."""
+    raise NotImplementedError
+
+
 def test_its_code_is_not_replaced_by_serving_what_is_there(own: Path) -> None:
     before = files(own)
     result = run("python", SCRIPT, "quiz-agent", "--serves", "projector", cwd=own.parents[1])
@@ -177,12 +224,14 @@ def test_files_that_the_template_does_not_make_are_told(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["quiz", "agent", "progress-agent", "quiz-1-agent", f"{'q' * 35}-agent"])
-def test_a_name_that_others_would_stumble_over_is_refused(tmp_path: Path, name: str) -> None:
-    scaffolding = script()
+def test_a_name_that_others_would_stumble_over_is_refused(checkout: Path, name: str) -> None:
+    before = files(checkout)
+    scaffolding = script(checkout)
+    into = checkout / SERVICES.name
     with pytest.raises(scaffolding.Refused, match="'serves': must not be empty"):
-        scaffolding.scaffold(name, {"summary": "Asks learners questions."}, tmp_path)
-    assert list(tmp_path.iterdir()) == []
-    scaffolding.scaffold(name, {"summary": "Asks learners questions.", "serves": ["projector"]}, tmp_path)
+        scaffolding.scaffold(name, {"summary": "Asks learners questions."}, into)
+    assert files(checkout) == before
+    scaffolding.scaffold(name, {"summary": "Asks learners questions.", "serves": ["projector"]}, into)
 
 
 def post(client: httpx2.Client, path: str, **body: str) -> Any:

@@ -38,6 +38,8 @@ def stack(infrastructure: Infrastructure, own: Path) -> Iterator[Stack]:
     with Stack(infrastructure, services=(PROJECTOR, COURSE_AGENT), sidecars=sidecars) as stack:
         yield stack
     forget(infrastructure)
+    if not infrastructure.placement.running:
+        infrastructure.placement.start()
 
 
 @pytest.fixture
@@ -118,6 +120,19 @@ async def test_a_new_service_is_placed_and_fed_and_remembers(stack: Stack, own: 
     kept = dict(sql(infrastructure, "SELECT key, value FROM quiz_agent_state"))
     assert kept.keys() == {f"{QUIZ}/learner/ada", f"{QUIZ}||QuizAgent||ada||memory"}
     assert json.loads(bytes(kept[f"{QUIZ}/learner/ada"]))["counts"] == {"LessonRequested": 3}
+
+    # History is counted anew by what the service's README says, and agents remember what they did.
+    quiz.kill()
+    forgetting = "DELETE FROM quiz_agent_state WHERE key LIKE 'quiz-agent/learner/%'"
+    assert forgetting in (own / "README.md").read_text(encoding="utf-8")
+    sql(infrastructure, forgetting)
+    component = own / "dapr/components/events.yaml"
+    text, group = component.read_text(encoding="utf-8"), f"name: consumerGroup\n      value: {QUIZ}"
+    assert text.count(f"{group}\n") == 1
+    component.write_text(text.replace(f"{group}\n", f"{group}-2\n"), encoding="utf-8")
+    quiz.start()
+    soon(lambda: heard(client, quiz) == {"LessonRequested": 3})
+    assert summarise(client, quiz, "s1")["text"] == "ada: 1 LessonRequested"
 
     # The projector has had every offset as well.
     wait_until_folded(infrastructure)

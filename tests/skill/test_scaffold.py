@@ -1,6 +1,7 @@
 """The skill makes services; those that the repository has are what it makes, and they serve what they say."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any, Final
@@ -127,16 +128,17 @@ def test_an_invalid_name_is_refused_and_nothing_is_written(tmp_path: Path, name:
     ],
 )
 def test_an_invalid_answer_is_refused_by_name_and_nothing_is_written(
-    tmp_path: Path, question: str, answer: object
+    checkout: Path, question: str, answer: object
 ) -> None:
-    scaffolding = script()
+    before = files(checkout)
+    scaffolding = script(checkout)
     with pytest.raises(scaffolding.Refused, match=f"'{question}'"):
-        scaffolding.scaffold("quiz-agent", {**QUIZ, question: answer}, tmp_path)
-    assert list(tmp_path.iterdir()) == []
+        scaffolding.scaffold("quiz-agent", {**QUIZ, question: answer}, checkout / SERVICES.name)
+    assert files(checkout) == before
 
 
-def test_a_refusal_is_told_in_one_line(tmp_path: Path) -> None:
-    result = run("python", SCRIPT, "quiz-agent", "--into", tmp_path, "--serves", "projector")
+def test_a_refusal_is_told_in_one_line(checkout: Path) -> None:
+    result = run("python", SCRIPT, "quiz-agent", "--serves", "projector", cwd=checkout)
     assert result.returncode == 1
     assert re.fullmatch(r"scaffold: .*'summary': must be a sentence.*\n", result.stderr)
 
@@ -149,6 +151,25 @@ def test_a_folder_that_was_made_by_hand_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(scaffolding.Refused, match="was not made from the template"):
         scaffolding.scaffold("quiz-agent", QUIZ, tmp_path)
     assert files(tmp_path) == {"quiz-agent/main.py": b"mine"}
+
+
+@pytest.mark.process
+@pytest.mark.timeout(300)
+def test_a_service_that_was_added_disturbs_no_test_of_these(tmp_path: Path) -> None:
+    top = tmp_path / "repository"
+    ignored = shutil.ignore_patterns("__pycache__")
+    for folder in (SKILL, SERVICES, Path(__file__).parent):
+        shutil.copytree(folder, top / folder.relative_to(ROOT), ignore=ignored)
+    for file in (ROOT / "pyproject.toml", *(ROOT / "tests").glob("*.py")):
+        shutil.copy(file, top / file.relative_to(ROOT))
+    # Named as the tests name theirs, and with answers that are none of theirs.
+    added = run("python", SCRIPT, "quiz-agent", "--summary", "Is there already.", "--port", "8765", cwd=top)
+    assert added.returncode == 0, added.stderr
+    # One of each kind that would be disturbed: with a new service of either sort, over all there are, and refused.
+    some = "nothing_that_was_made or code_and_tests or copier_itself or told_in_one_line"
+    tests = ("tests/skill/test_scaffold.py", "tests/skill/test_own_service.py")
+    result = run("python", "-m", "pytest", *tests, "-m", "not process", "-k", some, cwd=top, seconds=250)
+    assert result.returncode == 0, result.stdout
 
 
 def test_every_service_that_can_be_served_can_be_chosen() -> None:

@@ -7,17 +7,9 @@ import yaml  # type: ignore[import-untyped]
 
 from deploy.stack.service import CHECKOUT
 from tests.manifests.breaking import COURSE, JOB, NOTES, Policies, append, drop, entry, put, remove
-from tests.manifests.objects import APPS, OPERATORS, Object, Objects, ident
+from tests.manifests.objects import OPERATORS, Object, Objects, ident
 
 SHARED: Final = CHECKOUT / "deploy" / "dapr" / "components"
-APP_IDS: Final = APPS | {OPERATORS}
-USERS: Final = {
-    "events": {"course-agent", "user-progress", "projector"},
-    "documents": APP_IDS,
-    "agents": {"course-agent", "user-progress"},
-    "secrets": {"projector", OPERATORS},
-}
-"""Who uses which component."""
 ALLOWED: Final[dict[str, list[dict[str, Any]]]] = {
     "user-progress": [
         {
@@ -30,8 +22,8 @@ ALLOWED: Final[dict[str, list[dict[str, Any]]]] = {
     ]
 }
 """Which calls from sidecar to sidecar are let through: of all, one."""
-READABLE: Final = {"projector": ["kafka"], OPERATORS: ["kafka"]}
-"""What apps may read of the secret store."""
+READABLE: Final = ["kafka"]
+"""What those may read of the secret store that look at the log themselves."""
 PATCHED: Final = {
     "agents": {"auth"},
     "documents": {"auth"},
@@ -58,9 +50,14 @@ def app_ids_are_names(objects: Objects) -> list[str]:
         config = pod.annotations.get("dapr.io/config")
         if config != pod.app_id or config not in configurations:
             faults.append(f"{pod.name}: there is no Configuration/{config} that is its own")
-        if pod.app_id not in APP_IDS:
+        if pod.app_id not in _app_ids(objects):
             faults.append(f"{pod.name}: nobody knows {pod.app_id}")
-    return faults
+    missing = sorted(_app_ids(objects) - {OPERATORS} - {pod.app_id for pod in objects.apps()})
+    return faults + [f"there is no Deployment/{name}" for name in missing]
+
+
+def _app_ids(objects: Objects) -> set[str]:
+    return objects.names_of_services | {OPERATORS}
 
 
 def scopes_name_who_is_there(objects: Objects) -> list[str]:
@@ -76,12 +73,24 @@ def scopes_name_who_is_there(objects: Objects) -> list[str]:
 
 
 def apps_have_what_they_use(objects: Objects) -> list[str]:
-    """Each component is for exactly those that use it: one less lacks it, one more can do what it need not."""
+    """Each component is for exactly those that use it: one less lacks it, one more can do what it need not.
+
+    A service with code of its own shares none: its components begin with its name.
+    """
     found = {thing["metadata"]["name"]: set(thing.get("scopes") or []) for thing in objects.of("Component")}
+    users = {
+        "events": objects.names_of_services - objects.own,
+        "documents": _app_ids(objects) - objects.own,
+        "agents": objects.serving("course-agent", "user-progress"),
+        "secrets": objects.readers,
+    }
+    for own in objects.own:
+        users |= {name: {own} for name in found if name.startswith(f"{own}-")}
+        users |= {f"{own}-events": {own}, f"{own}-state": {own}}
     return [
-        f"Component/{name}: for {found.get(name)}, used by {USERS.get(name)}"
-        for name in sorted(found.keys() | USERS.keys())
-        if found.get(name) != USERS.get(name)
+        f"Component/{name}: for {found.get(name)}, used by {users.get(name)}"
+        for name in sorted(found.keys() | users.keys())
+        if found.get(name) != users.get(name)
     ]
 
 
@@ -89,7 +98,9 @@ def sidecars_have_one_resiliency(objects: Objects) -> list[str]:
     """Each app-id is in the scope of one Resiliency: which of two holds is nobody's promise."""
     scopes = [scope for thing in objects.of("Resiliency") for scope in thing.get("scopes") or []]
     return [
-        f"Resiliency: {app_id} is in {scopes.count(app_id)}" for app_id in sorted(APP_IDS) if scopes.count(app_id) != 1
+        f"Resiliency: {app_id} is in {scopes.count(app_id)}"
+        for app_id in sorted(_app_ids(objects))
+        if scopes.count(app_id) != 1
     ]
 
 
@@ -120,13 +131,13 @@ def secrets_are_for_those_who_need_them(objects: Objects) -> list[str]:
         name = thing["metadata"]["name"]
         stores = {scope["storeName"]: scope for scope in (thing["spec"].get("secrets") or {}).get("scopes") or []}
         for store in ("secrets", "kubernetes"):
-            allowed = READABLE.get(name, []) if store == "secrets" else []
+            allowed = READABLE if store == "secrets" and name in objects.readers else []
             scope = stores.get(store) or {}
             if scope.get("defaultAccess") != "deny" or (scope.get("allowedSecrets") or []) != allowed:
                 faults.append(f"{ident(thing)}: store {store}: {scope}")
     for pod in objects.sidecars():
         off = pod.annotations.get("dapr.io/disable-builtin-k8s-secret-store") == "true"
-        if not off and pod.app_id not in READABLE:
+        if not off and pod.app_id not in objects.readers:
             faults.append(f"{pod.name}: its sidecar tries to read secrets itself")
     return faults
 
@@ -208,6 +219,7 @@ POLICIES: Final[Policies] = {
         "no Configuration": drop(COURSE, *NOTES, "dapr.io/config"),
         "another's": put(JOB, *NOTES, "dapr.io/config", value="projector"),
         "one that is not there": remove("Configuration", "projector"),
+        "a service that is not there": remove(*COURSE),
         "no sidecar": put(COURSE, *NOTES, "dapr.io/enabled", value="false"),
     },
     scopes_name_who_is_there: {

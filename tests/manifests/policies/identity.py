@@ -15,12 +15,10 @@ from tests.manifests.breaking import (
     put,
     remove,
 )
-from tests.manifests.objects import OPERATORS, Objects, ident
+from tests.manifests.objects import Objects, ident
 
-READERS: Final = frozenset({"projector", OPERATORS})
-"""ServiceAccounts whose sidecars read a secret: those that look at the log themselves."""
 READ: Final = "kafka"
-"""The one secret that they read."""
+"""The one secret that sidecars read: those of apps and commands that look at the log themselves."""
 TOKENS: Final[dict[str, dict[str, Any]]] = {
     f"dapr.io/{which}-token-secret": {
         "name": f"{owner}_API_TOKEN",
@@ -61,9 +59,9 @@ def nothing_is_granted(objects: Objects) -> list[str]:
             faults.append(f"{ident(binding)}: of {binding['roleRef']['kind']}/{binding['roleRef']['name']}")
         for subject in binding.get("subjects") or []:
             granted.add(subject["name"])
-            if subject["kind"] != "ServiceAccount" or subject["name"] not in READERS:
+            if subject["kind"] != "ServiceAccount" or subject["name"] not in objects.readers:
                 faults.append(f"{ident(binding)}: for {subject['kind']} {subject['name']}")
-    faults += [f"ServiceAccount/{name}: may not read {READ}" for name in sorted(READERS - granted)]
+    faults += [f"ServiceAccount/{name}: may not read {READ}" for name in sorted(objects.readers - granted)]
     return faults
 
 
@@ -72,10 +70,11 @@ def tokens_are_for_those_who_may(objects: Objects) -> list[str]:
     faults = []
     for account in objects.of("ServiceAccount"):
         name = account["metadata"]["name"]
-        if account.get("automountServiceAccountToken") is not (name in READERS):
-            faults.append(f"{ident(account)}: automountServiceAccountToken is not {name in READERS}")
+        reads = name in objects.readers
+        if account.get("automountServiceAccountToken") is not reads:
+            faults.append(f"{ident(account)}: automountServiceAccountToken is not {reads}")
     for pod in objects.pods():
-        reads = pod.spec.get("serviceAccountName") in READERS
+        reads = pod.spec.get("serviceAccountName") in objects.readers
         if pod.spec.get("automountServiceAccountToken", reads) is not reads:
             faults.append(f"{pod.name}: automountServiceAccountToken is not {reads}")
         if not reads and "automountServiceAccountToken" not in pod.spec:

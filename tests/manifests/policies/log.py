@@ -13,6 +13,11 @@ INDEX: Final = "$(JOB_COMPLETION_INDEX)"
 """What Kubernetes replaces in the commands of an Indexed Job."""
 CREATE: Final = ["learnflow", "log", "create"]
 LEAST_REPLICATION: Final = 3
+CONNECTION: Final = (
+    *("brokers", "authType", "saslMechanism", "saslUsername", "saslPassword", "disableTls", "allowedTopics"),
+    "protectedTopics",
+)
+"""What a pub/sub component says of the log, and where it is."""
 
 
 class NotACommand(Exception):
@@ -91,6 +96,7 @@ def all_mean_the_same_log(objects: Objects) -> list[str]:
     """Sidecars and apps are told the same brokers, and the component's topic is the one that apps publish to.
 
     The projector reads holes from the log past its sidecar: from another Kafka it would fill them with other events.
+    The components of services with code of their own connect to the same Kafka, and in the same way.
     """
     settings = (objects.get("ConfigMap", "learnflow") or {}).get("data") or {}
     component = objects.component("events")
@@ -100,6 +106,13 @@ def all_mean_the_same_log(objects: Objects) -> list[str]:
     topic = DaprConfig().topic
     if {component.get("allowedTopics"), component.get("protectedTopics")} != {topic}:
         faults.append(f"apps: {topic}, sidecars: {component.get('allowedTopics')}, {component.get('protectedTopics')}")
+    for own in sorted(objects.own):
+        theirs = objects.component(f"{own}-events")
+        faults += [
+            f"Component/{own}-events: {key} is {theirs.get(key)}, and of Component/events {component.get(key)}"
+            for key in CONNECTION
+            if theirs.get(key) != component.get(key)
+        ]
     return faults
 
 

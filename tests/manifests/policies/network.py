@@ -4,13 +4,8 @@ from typing import Final
 
 from tests.manifests.breaking import Policies, add, append, drop, put, remove
 from tests.manifests.flows import NEW, Flow, flows
-from tests.manifests.objects import APPS, NAME_LABEL, OPERATORS, Objects
+from tests.manifests.objects import NAME_LABEL, OPERATORS, Objects
 
-SIDECARS: Final = APPS | {OPERATORS}
-LISTENS: Final = {"course-agent": 8001, "user-progress": 8002, "projector": 8003}
-"""Where each app listens: a port of its own, so that all of them run on one machine as well."""
-CALLED: Final = ("course-agent", "user-progress")
-"""Those with an API for others."""
 KAFKA: Final = 9092
 POSTGRES: Final = 5432
 METRICS: Final = 9090
@@ -21,32 +16,41 @@ CONTROL_PLANE: Final = (6500, 50001, 50005, 50006)
 MANAGED: Final = (9092, 9093, 9094, 9096, 5432)
 # Where Kubernetes' API server may listen: for those whose sidecars read a secret.
 API_SERVER: Final = (443, 6443, 8443)
-READERS: Final = {"projector", OPERATORS}
 GATEWAY: Final = "gateway"
 NO_POD: Final = "no pod"
 ELSEWHERE: Final = {"kube-system", "dapr-system", "monitoring", GATEWAY, "another namespace", NO_POD}
 PORTS: Final = (
     *((53, protocol) for protocol in ("TCP", "UDP")),
     *((port, "TCP") for port in (22, 80, 3500, 3501, METRICS, POSTGRES, SIDECAR_TO_SIDECAR, 65535)),
-    *((port, "TCP") for port in LISTENS.values()),
     *((port, "TCP") for port in {*CONTROL_PLANE, *MANAGED, *API_SERVER} - {POSTGRES}),
     (SIDECAR_TO_SIDECAR, "UDP"),
 )
-"""What is tried: each port that something listens on, and some that nothing should."""
+"""What is tried besides apps' ports: each port that something listens on, and some that nothing should."""
 
 
-def _everywhere(servers: set[str], callers: set[str]) -> set[Flow]:
+def _sidecars(objects: Objects) -> set[str]:
+    return objects.names_of_services | {OPERATORS}
+
+
+def _everywhere(objects: Objects, servers: set[str], callers: set[str]) -> set[Flow]:
     """What is so in every deployment, with these servers and with callers from these places."""
-    everyone = {*SIDECARS, *servers, NEW}
+    sidecars = _sidecars(objects)
+    everyone = {*sidecars, *servers, NEW}
+    projecting = objects.serving("projector")
     return {
         # DNS, for all: pods of it, or a cache on the node.
         *(Flow(pod, dns, 53, way) for pod in everyone for dns in ("kube-system", NO_POD) for way in ("TCP", "UDP")),
         # Each sidecar to each other, by mutual TLS; and all of them to Dapr's control plane.
-        *(Flow(one, other, SIDECAR_TO_SIDECAR) for one in SIDECARS for other in SIDECARS - {one}),
-        *(Flow(pod, "dapr-system", port) for pod in SIDECARS for port in CONTROL_PLANE),
-        # The two APIs, for no pod of ours.
-        *(Flow(caller, app, LISTENS[app]) for caller in callers for app in CALLED),
-        *(Flow(pod, other, port) for pod in READERS for other in ELSEWHERE for port in API_SERVER),
+        *(Flow(one, other, SIDECAR_TO_SIDECAR) for one in sidecars for other in sidecars - {one}),
+        *(Flow(pod, "dapr-system", port) for pod in sidecars for port in CONTROL_PLANE),
+        # The APIs, for no pod of ours; the projector has none.
+        *(
+            Flow(caller, service.name, service.port)
+            for caller in callers
+            for service in objects.services
+            if service.name not in projecting
+        ),
+        *(Flow(pod, other, port) for pod in objects.readers for other in ELSEWHERE for port in API_SERVER),
     }
 
 
@@ -66,8 +70,8 @@ def nothing_else_gets_through(objects: Objects) -> list[str]:
     Both ways are closed but for this table: so what gets into a pod gets no further, and can send nothing away.
     """
     servers = {"kafka": KAFKA, "postgres": POSTGRES}
-    wanted = _everywhere(set(servers), ELSEWHERE) | {
-        Flow(pod, server, port) for pod in SIDECARS for server, port in servers.items()
+    wanted = _everywhere(objects, set(servers), ELSEWHERE) | {
+        Flow(pod, server, port) for pod in _sidecars(objects) for server, port in servers.items()
     }
     return _unlike(objects, wanted)
 
@@ -77,17 +81,19 @@ def nothing_else_gets_through_in_production(objects: Objects) -> list[str]:
 
     Only the gateway, which knows who asks, reaches the APIs.
     """
+    sidecars, projecting = _sidecars(objects), objects.serving("projector")
     wanted = (
-        _everywhere(set(), {GATEWAY})
-        | {Flow(pod, other, port) for pod in SIDECARS for other in ELSEWHERE for port in MANAGED}
-        | {Flow("monitoring", pod, METRICS) for pod in SIDECARS}
-        | {Flow("monitoring", "projector", LISTENS["projector"])}
+        _everywhere(objects, set(), {GATEWAY})
+        | {Flow(pod, other, port) for pod in sidecars for other in ELSEWHERE for port in MANAGED}
+        | {Flow("monitoring", pod, METRICS) for pod in sidecars}
+        | {Flow("monitoring", service.name, service.port) for service in objects.services if service.name in projecting}
     )
     return _unlike(objects, wanted)
 
 
 def _unlike(objects: Objects, wanted: set[Flow]) -> list[str]:
-    found = flows(objects, PORTS)
+    # Each app has a port of its own: one of the others' must lead nowhere.
+    found = flows(objects, {*PORTS, *((service.port, "TCP") for service in objects.services)})
     return [
         *(f"let through: {flow}" for flow in sorted(found - wanted)),
         *(f"kept back: {flow}" for flow in sorted(wanted - found)),

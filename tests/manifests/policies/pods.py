@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from deploy.stack.service import CHECKOUT
 from tests.manifests.breaking import APP, COURSE, JOB, POD, PROJECTOR, Policies, append, drop, put
-from tests.manifests.objects import APPS, Objects, Pod, selects
+from tests.manifests.objects import Objects, Pod, selects
 from tests.manifests.quantities import quantity
 
 USER: Final = 65532
@@ -114,9 +114,11 @@ def says_what_it_needs(objects: Objects) -> list[str]:
 def images_are_pinned(objects: Objects) -> list[str]:
     """A tag or digest that names one build, taken from the node if it is there: on Minikube it is nowhere else.
 
-    A service's image is called as the service, under `learnflow/`, in whatever registry; in pyproject.toml's version.
+    A service's image is called as the service, under `learnflow/`, in whatever registry, which is the same for all; in
+    pyproject.toml's version.
     """
     faults = []
+    registries = set()
     for pod, container, name in _containers(objects):
         path, _, digest = container.get("image", "").partition("@")
         path, _, tag = path.rpartition(":") if ":" in path.rsplit("/", 1)[-1] else (path, "", "")
@@ -126,14 +128,15 @@ def images_are_pinned(objects: Objects) -> list[str]:
             faults.append(f"{name}: imagePullPolicy {container.get('imagePullPolicy')}")
         if pod.is_server:
             continue
-        called = path.split("/")[-1]
-        if path.split("/")[-2:-1] != ["learnflow"] or called not in APPS:
+        registry, _, called = path.rpartition("/")
+        registries.add(registry)
+        if path.split("/")[-2:-1] != ["learnflow"] or called not in objects.names_of_services:
             faults.append(f"{name}: image {path} is none of LearnFlow's")
         if pod.owner["kind"] == "Deployment" and called != pod.owner["metadata"]["name"]:
             faults.append(f"{name}: image {path} is another service's")
         if not digest and tag != VERSION:
             faults.append(f"{name}: tag {tag}, and the version is {VERSION}")
-    return faults
+    return faults if len(registries) == 1 else [*faults, f"images are in {sorted(registries)}"]
 
 
 def is_spread(objects: Objects) -> list[str]:

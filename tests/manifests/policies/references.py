@@ -192,7 +192,10 @@ def pods_are_held_to_the_standard(objects: Objects) -> list[str]:
 
 
 def settings_are_known(objects: Objects) -> list[str]:
-    """Each variable for apps is a field of their settings, with a value that they take; others would be passed over."""
+    """Each variable for apps is a field of their settings, with a value that they take; others would be passed over.
+
+    But for those that Kubernetes writes into the container's own command.
+    """
     known = {
         f"{settings.model_config.get('env_prefix')}{name}".upper(): settings
         for settings in (Settings, DaprSettings, AppSettings)
@@ -214,8 +217,10 @@ def _variables(objects: Objects) -> Iterator[tuple[str, str, str]]:
     for pod in objects.pods():
         if not pod.is_server:
             for container in pod.containers():
+                told = " ".join([*(container.get("command") or []), *(container.get("args") or [])])
                 for variable in container.get("env") or []:
-                    yield pod.name, variable["name"], variable.get("value", "")
+                    if f"$({variable['name']})" not in told:
+                        yield pod.name, variable["name"], variable.get("value", "")
 
 
 def _taken(settings: type[Settings | DaprSettings | AppSettings], name: str, value: str) -> bool:

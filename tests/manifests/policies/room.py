@@ -43,7 +43,8 @@ def fits_on_a_small_node(objects: Objects) -> list[str]:
         steady = sum((_wanted(pod, what) * (_copies(pod) - _surge(pod)) for pod in pods), Fraction(0))
         rolled = max((_wanted(pod, what) * _surge(pod) for pod in pods), default=Fraction(0))
         if steady + rolled > room:
-            faults.append(f"{what}: {float(steady + rolled):g}, and there are {float(room):g}")
+            less = "fewer replicas or smaller requests in overlays/minikube"
+            faults.append(f"{what}: {float(steady + rolled):g}, and there are {float(room):g}: {less}")
     return faults
 
 
@@ -62,9 +63,8 @@ def connections_suffice(objects: Objects) -> list[str]:
     arguments = postgres["spec"]["template"]["spec"]["containers"][0].get("args") or []
     there = next((int(one.partition("=")[2]) for one in arguments if one.startswith("max_connections=")), 100)
     wanted = RESERVED
-    for name in ("documents", "agents"):
-        component = objects.get("Component", name) or {}
-        each = int(objects.component(name)["maxConns"])
+    for component in objects.of("Component"):
+        each = int(objects.component(component["metadata"]["name"]).get("maxConns", 0))
         wanted += each * sum(_copies(pod) for pod in objects.sidecars() if pod.app_id in component.get("scopes", ()))
     return [f"{wanted} connections, and Postgres takes {there}"] if wanted > there else []
 
